@@ -1,0 +1,21 @@
+//! The pure half of the mongo-actors MongoDB driver.
+//!
+//! One folder per driver specification, none of which performs I/O: a machine is told what happened
+//! and when, and says what should be done. `now` and a random number generator are arguments.
+
+pub mod address;
+pub mod auth;
+pub mod cmap;
+pub mod command;
+pub mod concern;
+pub mod error;
+pub mod event;
+pub mod handshake;
+pub mod options;
+pub mod read_preference;
+pub mod retry;
+pub mod sdam;
+pub mod selection;
+pub mod session;
+pub mod uri;
+pub mod wire;

@@ -1,0 +1,39 @@
+//! Runs the public MongoDB driver specifications' test files against this driver.
+//!
+//! Every JSON file below the specification folder (`MONGO_SPECS`, else `../shared/specs` beside the
+//! project) is discovered and becomes one test per case, named `suite/path/case`. A file that no suite
+//! claims fails, unless `skips.toml` names it with a reason.
+
+mod discovery;
+mod skips;
+mod suites;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let Some(folder) = discovery::specification_folder() else {
+        let reason = "specification files not found: set MONGO_SPECS to a folder that holds them; nothing was tested";
+        eprintln!("{reason}");
+        let nothing = Trial::test(reason, || Ok(())).with_ignored_flag(true);
+        return libtest_mimic::run(&arguments, vec![nothing]).exit_code();
+    };
+    let skips = skips::Skips::load();
+    let mut trials = Vec::new();
+    for file in discovery::files(&folder) {
+        for case in suites::cases_of(&file) {
+            let reason = skips.reason_for(&case.name);
+            let name = match reason {
+                Some(reason) => format!("{} [{reason}]", case.name),
+                None => case.name,
+            };
+            trials.push(Trial::test(name, case.run).with_ignored_flag(reason.is_some()));
+        }
+    }
+    if folder.is_default {
+        trials.push(skips.stale_entries_trial());
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
