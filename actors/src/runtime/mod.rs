@@ -1,0 +1,31 @@
+//! The layer between actix and our actors.
+//!
+//! Accepts: actors to start, with their place in the tree and their restart budget.
+//! Sends: obituaries to parents.
+//! Owns: each actor's task, its one timer, its restarts, its entry in the registry.
+//! Invariant: an actor lives exactly as long as the lifeline in its parent's state.
+//! If it dies: it is the task itself; when its arbiter stops, the obituary says "killed".
+
+mod budget;
+pub(crate) mod clock;
+mod context;
+mod lifeline;
+mod obituary;
+mod path;
+mod placement;
+mod registry;
+mod supervise;
+#[cfg(test)]
+mod tests;
+
+pub use budget::RestartBudget;
+pub use obituary::Death;
+pub use path::{ActorPath, Role};
+pub use placement::Placement;
+pub use registry::ActorEntry;
+
+pub(crate) use context::{Context, SupervisedActor};
+pub(crate) use obituary::Obituary;
+pub(crate) use placement::{Home, HostThread};
+pub(crate) use registry::Registry;
+pub(crate) use supervise::{Birth, Child, start};

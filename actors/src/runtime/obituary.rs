@@ -1,0 +1,77 @@
+//! What an actor's parent learns of its child's end.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use actix::{Message, Recipient};
+
+use super::path::ActorPath;
+
+/// Why an actor ended, or was restarted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Death {
+    /// It finished, or its parent let go of it.
+    Normal,
+    /// A handler panicked; the text is the panic's message.
+    Panicked(Arc<str>),
+    /// It asked to be restarted because its children could not be kept alive.
+    Escalated(Arc<str>),
+    /// Its task was dropped, as happens when its arbiter stops.
+    Killed,
+}
+
+impl Death {
+    pub(crate) fn from_panic(payload: &(dyn Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("a panic without a message");
+        Self::Panicked(text.into())
+    }
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("ended normally"),
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
+            Self::Escalated(cause) => write!(f, "gave up on a child: {cause}"),
+            Self::Killed => f.write_str("was killed with its arbiter"),
+        }
+    }
+}
+
+/// Sent by a child to its parent when it is gone for good.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Obituary {
+    pub(crate) path: ActorPath,
+    /// Which start of this child it was, as its parent counted; an older one concerns nobody any more.
+    pub(crate) tag: u64,
+    pub(crate) death: Death,
+}
+
+/// Sends the obituary of an actor exactly once, whatever ends it.
+pub(crate) struct ObituaryGuard {
+    sender: Option<(Recipient<Obituary>, Obituary)>,
+}
+
+impl ObituaryGuard {
+    pub(crate) fn new(parent: Recipient<Obituary>, path: ActorPath, tag: u64) -> Self {
+        let obituary = Obituary { path, tag, death: Death::Killed };
+        Self { sender: Some((parent, obituary)) }
+    }
+
+    pub(crate) fn send(&mut self, death: Death) {
+        if let Some((parent, obituary)) = self.sender.take() {
+            parent.do_send(Obituary { death, ..obituary });
+        }
+    }
+}
+
+impl Drop for ObituaryGuard {
+    fn drop(&mut self) {
+        self.send(Death::Killed);
+    }
+}

@@ -1,0 +1,97 @@
+//! Which threads a client's actors live on.
+
+use std::{
+    io,
+    sync::mpsc,
+    thread::{self, ThreadId},
+};
+
+use actix_rt::{Arbiter, ArbiterHandle, System};
+use tokio::sync::oneshot;
+
+/// Where the actors that operations pass through live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Placement {
+    /// On the arbiter that builds the client: no thread is crossed by operations started there.
+    /// The default inside an arbiter.
+    Current,
+    /// On a thread that the client owns. The default everywhere else.
+    Dedicated,
+}
+
+impl Placement {
+    /// The placement that suits the calling thread.
+    pub fn suitable() -> Self {
+        match Arbiter::try_current() {
+            Some(_) => Self::Current,
+            None => Self::Dedicated,
+        }
+    }
+}
+
+/// An arbiter that actors can be started on.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    arbiter: ArbiterHandle,
+    thread: ThreadId,
+}
+
+impl Home {
+    /// The calling thread's arbiter; none outside of one.
+    pub(crate) fn current() -> Option<Self> {
+        Some(Self { arbiter: Arbiter::try_current()?, thread: thread::current().id() })
+    }
+
+    /// Runs `birth` there: at once when called there, else as soon as the arbiter comes to it.
+    /// Dropped without being run when the arbiter has stopped.
+    pub(crate) fn run(&self, birth: impl FnOnce() + Send + 'static) {
+        if thread::current().id() == self.thread {
+            birth();
+        } else {
+            self.arbiter.spawn_fn(birth);
+        }
+    }
+
+    /// Whether the arbiter still takes work.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.arbiter.alive()
+    }
+}
+
+/// A thread of the client's own with one arbiter on it. Dropping this ends the thread.
+#[derive(Debug)]
+pub(crate) struct HostThread {
+    home: Home,
+    _stop: oneshot::Sender<()>,
+}
+
+impl HostThread {
+    /// Starts a thread with this name and waits until its arbiter runs.
+    ///
+    /// # Errors
+    /// The operating system's, when it grants no thread or no event queue.
+    pub(crate) fn start(name: &str) -> io::Result<Self> {
+        let (ready, is_ready) = mpsc::sync_channel(1);
+        let (stop, stopped) = oneshot::channel::<()>();
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            let system = System::with_tokio_rt(move || runtime);
+            system.block_on(async move {
+                let home = Home::current().ok_or_else(|| io::Error::other("the thread has no arbiter"));
+                drop(ready.send(home));
+                // Resolves, with an error, when the sender is dropped.
+                drop(stopped.await);
+            });
+        })?;
+        let home = is_ready.recv().map_err(|_| io::Error::other("the thread ended while it started"))??;
+        Ok(Self { home, _stop: stop })
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+}

@@ -1,0 +1,204 @@
+//! The task that runs one actor: catches its panics, restarts it within its budget, owns its timer.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context as TaskContext, Poll, ready},
+    time::Instant,
+};
+
+use actix::{
+    Addr, Recipient,
+    dev::{AsyncContextParts, ContextFut, ContextParts, Mailbox},
+};
+use tokio::time::Sleep;
+
+use super::{
+    budget::{CrashRecord, RestartBudget},
+    clock,
+    context::{Context, SupervisedActor},
+    lifeline::{Lifeline, Tether, lifeline},
+    obituary::{Death, Obituary, ObituaryGuard},
+    path::{ActorPath, Role},
+    placement::Home,
+    registry::{Registration, Registry},
+};
+
+/// What a parent says of the child it starts.
+pub(crate) struct Birth {
+    pub(crate) path: ActorPath,
+    pub(crate) role: Role,
+    /// Comes back in the obituary, so that the parent can tell this child from an earlier one.
+    pub(crate) tag: u64,
+    pub(crate) parent: Recipient<Obituary>,
+    pub(crate) budget: RestartBudget,
+}
+
+/// A child as its parent keeps it: dropping this ends the child.
+pub(crate) struct Child<A: SupervisedActor> {
+    pub(crate) addr: Addr<A>,
+    _lifeline: Lifeline,
+}
+
+/// Starts `actor` on `home` and returns at once.
+///
+/// If `home` has stopped, the obituary says so.
+pub(crate) fn start<A: SupervisedActor + Send>(home: &Home, registry: &Registry, birth: Birth, actor: A) -> Child<A> {
+    let mailbox = Mailbox::<A>::default();
+    let addr = mailbox.address();
+    let (lifeline, tether) = lifeline();
+    let obituary = ObituaryGuard::new(birth.parent, birth.path.clone(), birth.tag);
+    let registration = registry.enter(birth.path.clone(), birth.role);
+    let unborn = Unborn { actor, mailbox, tether, obituary, registration, path: birth.path, budget: birth.budget };
+    home.run(move || {
+        tokio::task::spawn_local(unborn.into_task());
+    });
+    Child { addr, _lifeline: lifeline }
+}
+
+/// Everything of an actor that travels to the arbiter it will live on.
+struct Unborn<A: SupervisedActor> {
+    actor: A,
+    mailbox: Mailbox<A>,
+    tether: Tether,
+    obituary: ObituaryGuard,
+    registration: Registration,
+    path: ActorPath,
+    budget: RestartBudget,
+}
+
+impl<A: SupervisedActor> Unborn<A> {
+    fn into_task(self) -> Supervise<A> {
+        let context = Context::new(ContextParts::new(self.mailbox.sender_producer()));
+        Supervise {
+            _hold: self.mailbox.address(),
+            actor: ContextFut::new(context, self.actor, self.mailbox),
+            timer: Timer::default(),
+            tether: self.tether,
+            crashes: CrashRecord::new(self.budget),
+            obituary: self.obituary,
+            registration: self.registration,
+            path: self.path,
+        }
+    }
+}
+
+struct Supervise<A: SupervisedActor> {
+    actor: ContextFut<A, Context<A>>,
+    timer: Timer,
+    tether: Tether,
+    crashes: CrashRecord,
+    obituary: ObituaryGuard,
+    registration: Registration,
+    path: ActorPath,
+    /// Keeps the mailbox open: lifelines end actors, address counts do not.
+    _hold: Addr<A>,
+}
+
+impl<A: SupervisedActor> Future for Supervise<A> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.tether.poll_cut(cx).is_ready() {
+            return this.end(Death::Normal);
+        }
+        loop {
+            if this.timer.poll(this.actor.ctx().deadline(), cx).is_ready() {
+                this.actor.ctx().announce_deadline();
+            }
+            this.actor.ctx().begin_turn();
+            let turn = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.actor).poll(cx)));
+            let death = match (turn, this.actor.ctx().take_crash()) {
+                (Err(payload), _) => Death::from_panic(&*payload),
+                (Ok(_), Some(crash)) => crash,
+                (Ok(Poll::Ready(())), None) => return this.end(Death::Normal),
+                (Ok(Poll::Pending), None) if this.timer.is_set_for(this.actor.ctx().deadline()) => {
+                    return Poll::Pending;
+                }
+                (Ok(Poll::Pending), None) => continue,
+            };
+            if let Err(death) = this.restart_after(death) {
+                return this.end(death);
+            }
+        }
+    }
+}
+
+impl<A: SupervisedActor> Supervise<A> {
+    /// Starts the actor's next life; the error is what it died of when its budget is spent.
+    fn restart_after(&mut self, mut death: Death) -> Result<(), Death> {
+        while self.crashes.covers_crash_at(clock::now()) {
+            tracing::error!(target: "mongo_actors::supervision", actor = %self.path, cause = %death, "actor restarts");
+            self.registration.restarted(&death);
+            self.actor.ctx().begin_life();
+            match catch_unwind(AssertUnwindSafe(|| self.actor.restart())) {
+                Ok(_) => return Ok(()),
+                Err(payload) => death = Death::from_panic(&*payload),
+            }
+        }
+        tracing::error!(target: "mongo_actors::supervision", actor = %self.path, cause = %death, "actor is given up");
+        Err(death)
+    }
+
+    fn end(&mut self, death: Death) -> Poll<()> {
+        self.obituary.send(death);
+        Poll::Ready(())
+    }
+}
+
+impl<A: SupervisedActor> Drop for Supervise<A> {
+    fn drop(&mut self) {
+        // Otherwise dropping the context polls the actor once more, and may even start it for that.
+        self.actor.ctx().parts().terminate();
+    }
+}
+
+/// One timer that follows a moving deadline lazily: it is only re-armed when the deadline comes earlier.
+#[derive(Default)]
+struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    armed_for: Option<Instant>,
+}
+
+impl Timer {
+    /// Whether the timer will wake the task by `deadline`.
+    fn is_set_for(&self, deadline: Option<Instant>) -> bool {
+        match (deadline, self.armed_for) {
+            (None, _) => true,
+            (Some(deadline), Some(armed)) => armed <= deadline && !self.has_fired(),
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Ready when `deadline` has come.
+    fn poll(&mut self, deadline: Option<Instant>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Some(deadline) = deadline else { return Poll::Pending };
+        loop {
+            if !self.is_set_for(Some(deadline)) {
+                self.arm(deadline);
+            }
+            let Some(sleep) = &mut self.sleep else { return Poll::Pending };
+            ready!(sleep.as_mut().poll(cx));
+            self.armed_for = None;
+            if clock::now() >= deadline {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// An armed timer that fired while no deadline was wanted wakes nobody any more.
+    fn has_fired(&self) -> bool {
+        self.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed())
+    }
+
+    fn arm(&mut self, deadline: Instant) {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(deadline),
+            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline))),
+        }
+        self.armed_for = Some(deadline.into_std());
+    }
+}
