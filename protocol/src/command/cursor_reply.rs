@@ -1,0 +1,263 @@
+//! Replies that open or continue a cursor.
+
+use bson::{RawArray, RawDocument, raw::RawBsonRef};
+use bytes::Bytes;
+
+use super::{InvalidReply, Namespace, reply::integer};
+
+/// The cursor of a reply, read in place.
+///
+/// ```
+/// use bson::rawdoc;
+/// use mongo_actors_protocol::command::CursorReply;
+///
+/// let reply = rawdoc! { "cursor": { "id": 7_i64, "ns": "a.b", "firstBatch": [{ "x": 1 }] }, "ok": 1 };
+/// let cursor = CursorReply::read(&reply).unwrap();
+/// assert_eq!((cursor.id, cursor.namespace), (7, "a.b"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct CursorReply<'a> {
+    /// The server's number for the cursor; 0 when it is exhausted and closed.
+    pub id: i64,
+    /// Full name of the collection that `getMore` and `killCursors` must name. May differ from the one first asked.
+    pub namespace: &'a str,
+    /// The documents of `firstBatch` or `nextBatch`.
+    pub batch: &'a RawArray,
+    /// Where a change stream can resume when the batch is used up.
+    pub post_batch_resume_token: Option<&'a RawDocument>,
+    /// Whether shards that are down are missing from the results (`allowPartialResults`).
+    pub partial_results_returned: bool,
+}
+
+impl<'a> CursorReply<'a> {
+    /// Reads the `cursor` of a successful reply.
+    ///
+    /// # Errors
+    /// [`InvalidReply`] when there is none, or it lacks its id or batch.
+    pub fn read(reply: &'a RawDocument) -> Result<Self, InvalidReply> {
+        let cursor = match reply.get("cursor")? {
+            Some(RawBsonRef::Document(cursor)) => cursor,
+            _ => return Err(InvalidReply::missing("cursor")),
+        };
+        let (mut id, mut batch) = (None, None);
+        let (mut namespace, mut post_batch_resume_token, mut partial_results_returned) = ("", None, false);
+        for element in cursor.iter_elements() {
+            let element = element?;
+            match element.key().as_str() {
+                "id" => id = integer(element.value()?),
+                "ns" => namespace = element.value()?.as_str().unwrap_or_default(),
+                "firstBatch" | "nextBatch" => batch = element.value()?.as_array(),
+                "postBatchResumeToken" => post_batch_resume_token = element.value()?.as_document(),
+                "partialResultsReturned" => partial_results_returned = element.value()?.as_bool().unwrap_or_default(),
+                _ => {}
+            }
+        }
+        let id = id.ok_or(InvalidReply::missing("cursor.id"))?;
+        let batch = batch.ok_or(InvalidReply::missing("cursor.firstBatch or cursor.nextBatch"))?;
+        Ok(Self { id, namespace, batch, post_batch_resume_token, partial_results_returned })
+    }
+
+    /// The first document of the batch; none when it is empty.
+    ///
+    /// # Errors
+    /// [`InvalidReply`] when it is not a document.
+    pub fn first(&self) -> Result<Option<&'a RawDocument>, InvalidReply> {
+        match self.batch.get(0)? {
+            None => Ok(None),
+            Some(RawBsonRef::Document(document)) => Ok(Some(document)),
+            Some(_) => Err(InvalidReply::missing("a document in the batch")),
+        }
+    }
+
+    /// The namespace in its two parts, for the next `getMore`.
+    ///
+    /// # Errors
+    /// [`InvalidReply`] when the server gave none.
+    pub fn namespace(&self) -> Result<Namespace, InvalidReply> {
+        self.namespace.parse().map_err(|_| InvalidReply::missing("cursor.ns"))
+    }
+}
+
+/// The documents of one batch, handed out one after the other without copying.
+///
+/// It holds the reply's bytes alive. Elements are looked at when they are reached, so that a damaged one costs only
+/// those behind it.
+///
+/// ```
+/// use bson::rawdoc;
+/// use bytes::Bytes;
+/// use mongo_actors_protocol::command::Batch;
+///
+/// let array = rawdoc! { "0": { "x": 1 }, "1": { "x": 2 } };
+/// let mut batch = Batch::new(Bytes::from(array.into_bytes())).unwrap();
+/// assert_eq!(batch.next_document().unwrap().unwrap().get_i32("x").unwrap(), 1);
+/// assert_eq!(batch.remaining(), 1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Batch {
+    array: Bytes,
+    /// Where the next element begins.
+    position: usize,
+}
+
+/// An empty BSON array.
+const EMPTY: &[u8] = &[5, 0, 0, 0, 0];
+/// Where the first element of an array begins.
+const FIRST: usize = 4;
+/// The type of an element that is a document.
+const DOCUMENT: u8 = 0x03;
+
+impl Batch {
+    /// The documents of `array`, which is a whole BSON array.
+    ///
+    /// # Errors
+    /// [`InvalidReply`] when its length or its end is wrong.
+    pub fn new(array: Bytes) -> Result<Self, InvalidReply> {
+        RawDocument::from_bytes(&array)?;
+        Ok(Self { array, position: FIRST })
+    }
+
+    /// A batch without documents.
+    pub const fn empty() -> Self {
+        Self { array: Bytes::from_static(EMPTY), position: FIRST }
+    }
+
+    /// Whether no document is left.
+    pub fn is_empty(&self) -> bool {
+        self.position + 1 >= self.array.len()
+    }
+
+    /// How many documents are left. Takes time in proportion to their number.
+    pub fn remaining(&self) -> usize {
+        let mut rest = self.clone();
+        std::iter::from_fn(|| rest.advance().and_then(Result::ok)).count()
+    }
+
+    /// The next document; none at the end. After an error the batch is at its end.
+    ///
+    /// # Errors
+    /// [`InvalidReply`] when the next element is not a document.
+    pub fn next_document(&mut self) -> Option<Result<&RawDocument, InvalidReply>> {
+        match self.advance()? {
+            Ok((start, end)) => Some(RawDocument::from_bytes(&self.array[start..end]).map_err(InvalidReply::from)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The bytes of the next document, which share the reply's memory; none at the end.
+    ///
+    /// # Errors
+    /// As for [`Batch::next_document`].
+    pub fn next_bytes(&mut self) -> Option<Result<Bytes, InvalidReply>> {
+        Some(self.advance()?.map(|(start, end)| self.array.slice(start..end)))
+    }
+
+    /// Steps over one element and says where its document is.
+    fn advance(&mut self) -> Option<Result<(usize, usize), InvalidReply>> {
+        if self.is_empty() {
+            return None;
+        }
+        let range = self.element();
+        self.position = range.map_or(self.array.len(), |(_, end)| end);
+        Some(range.ok_or(InvalidReply::missing("a document in the batch")))
+    }
+
+    fn element(&self) -> Option<(usize, usize)> {
+        let (kind, rest) = self.array.get(self.position..)?.split_first()?;
+        let key = rest.iter().position(|byte| *byte == 0)?;
+        let start = self.position + 1 + key + 1;
+        let length = i32::from_le_bytes(*self.array.get(start..)?.first_chunk()?);
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        // The array's own last byte is not part of any element.
+        (*kind == DOCUMENT && length >= 5 && end < self.array.len()).then_some((start, end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{RawDocumentBuf, rawdoc};
+
+    use super::*;
+
+    #[test]
+    fn a_first_batch_is_read_with_everything_beside_it() {
+        let reply = rawdoc! {
+            "cursor": {
+                "firstBatch": [{ "x": 1 }, { "x": 2 }], "postBatchResumeToken": { "t": 1 },
+                "partialResultsReturned": true, "id": 5, "ns": "db.a.b",
+            },
+            "ok": 1.0,
+        };
+        let cursor = CursorReply::read(&reply).unwrap();
+        assert_eq!((cursor.id, cursor.namespace().unwrap()), (5, Namespace::new("db", "a.b")));
+        assert!(cursor.partial_results_returned);
+        assert_eq!(cursor.post_batch_resume_token.unwrap(), &*rawdoc! { "t": 1 });
+        assert_eq!(cursor.first().unwrap().unwrap(), &*rawdoc! { "x": 1 });
+    }
+
+    #[test]
+    fn a_next_batch_may_be_empty() {
+        let reply = rawdoc! { "cursor": { "id": 0_i64, "ns": "a.b", "nextBatch": [] }, "ok": 1.0 };
+        let cursor = CursorReply::read(&reply).unwrap();
+        assert_eq!(cursor.id, 0);
+        assert!(cursor.first().unwrap().is_none());
+        assert!(cursor.post_batch_resume_token.is_none() && !cursor.partial_results_returned);
+    }
+
+    #[test]
+    fn replies_without_a_cursor_are_errors() {
+        for reply in [
+            rawdoc! { "ok": 1 },
+            rawdoc! { "cursor": 1, "ok": 1 },
+            rawdoc! { "cursor": { "ns": "a.b", "firstBatch": [] }, "ok": 1 },
+            rawdoc! { "cursor": { "ns": "a.b", "id": 1 }, "ok": 1 },
+            rawdoc! { "cursor": { "ns": "a.b", "id": "1", "firstBatch": [] }, "ok": 1 },
+        ] {
+            assert!(CursorReply::read(&reply).is_err(), "{reply:?}");
+        }
+        let reply = rawdoc! { "cursor": { "id": 1, "firstBatch": [1] }, "ok": 1 };
+        let cursor = CursorReply::read(&reply).unwrap();
+        assert!(cursor.first().is_err() && cursor.namespace().is_err());
+    }
+
+    #[test]
+    fn a_batch_hands_out_its_documents_in_order() {
+        let documents: Vec<_> = (0..12).map(|x| rawdoc! { "x": x }).collect();
+        let array: bson::RawArrayBuf = documents.iter().cloned().collect();
+        let bytes = Bytes::copy_from_slice(array.as_bytes());
+        let mut batch = Batch::new(bytes.clone()).unwrap();
+        assert_eq!(batch.remaining(), 12);
+        assert_eq!(batch.next_document().unwrap().unwrap(), &*documents[0]);
+        for document in &documents[1..] {
+            let slice = batch.next_bytes().unwrap().unwrap();
+            assert_eq!(&slice[..], document.as_bytes());
+            assert!(bytes.as_ptr_range().contains(&slice.as_ptr()), "the slice was copied");
+        }
+        assert!(batch.is_empty() && batch.next_document().is_none() && batch.next_bytes().is_none());
+        assert!(Batch::empty().is_empty() && Batch::empty().remaining() == 0);
+    }
+
+    #[test]
+    fn a_damaged_element_ends_the_batch_with_one_error() {
+        let whole = rawdoc! { "0": { "x": 1 }, "1": { "x": 2 } }.into_bytes();
+        for (position, value) in [(4, 0x10), (7, 4), (7, 0xff), (10, 0xff), (10, 0x7f)] {
+            let mut bytes = whole.clone();
+            bytes[position] = value;
+            let mut batch = Batch::new(Bytes::from(bytes)).unwrap();
+            assert!(batch.next_document().unwrap().is_err(), "{position} {value}");
+            assert!(batch.next_document().is_none());
+        }
+        for position in 4..whole.len() - 1 {
+            for value in 0..=255 {
+                let mut bytes = whole.clone();
+                bytes[position] = value;
+                let mut batch = Batch::new(Bytes::from(bytes)).unwrap();
+                while let Some(document) = batch.next_document() {
+                    let _ = document.map(|document| document.iter().count());
+                }
+            }
+        }
+        assert!(Batch::new(Bytes::from_static(&[1, 2])).is_err());
+        assert!(RawDocumentBuf::from_bytes(EMPTY.to_vec()).unwrap().is_empty());
+    }
+}
