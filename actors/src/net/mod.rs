@@ -1,0 +1,34 @@
+//! How bytes get to a server and back: every way there is ends in one [`Transport`].
+
+mod tcp;
+#[cfg(unix)]
+mod unix;
+
+use std::io;
+
+use mongo_actors_protocol::address::ServerAddress;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A connected stream of bytes, whatever it runs over.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
+/// A transport whose kind does not matter any more.
+pub(crate) type BoxedTransport = Box<dyn Transport>;
+
+/// Connects to `address`. The caller limits the time.
+///
+/// # Errors
+/// The operating system's, with the address named.
+pub(crate) async fn connect(address: &ServerAddress) -> io::Result<BoxedTransport> {
+    match address {
+        ServerAddress::Tcp { host, port } => tcp::connect(host, *port).await,
+        #[cfg(unix)]
+        ServerAddress::Unix { path } => unix::connect(path).await,
+        other => {
+            let message = format!("{other}: this platform has no such sockets");
+            Err(io::Error::new(io::ErrorKind::Unsupported, message))
+        }
+    }
+}

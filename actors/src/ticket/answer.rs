@@ -1,0 +1,94 @@
+//! What comes back to the caller.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use mongo_actors_protocol::{address::ServerAddress, wire::ReplyBody};
+use tokio::{sync::oneshot, time::Sleep};
+
+use super::{
+    lease::{ConnectionInfo, Lease},
+    operation::Operation,
+    session::HeldSession,
+};
+use crate::failure::{Cause, Failure};
+
+/// The one answer of a ticket.
+pub type Answer = Result<Reply, Box<Setback>>;
+
+/// A server's reply to a command that succeeded. It may still carry write errors or a write concern error.
+#[derive(Debug)]
+pub struct Reply {
+    /// The reply, a slice of the bytes that came from the socket; none for an unacknowledged write.
+    pub body: Option<ReplyBody>,
+    /// The server that replied.
+    pub server: Arc<ServerAddress>,
+    /// What is known of the connection the reply came on.
+    pub connection: Arc<ConnectionInfo>,
+    /// The server session, when the reply opened or continued a cursor, which lives in that session.
+    pub session: Option<HeldSession>,
+    /// The connection, when the operation keeps it.
+    pub lease: Option<Lease>,
+}
+
+/// A failed attempt: why, and everything that another attempt needs.
+#[derive(Debug)]
+pub struct Setback {
+    /// Why it failed, where, and how far it had come.
+    pub failure: Failure,
+    /// The operation, encoded as it was.
+    pub operation: Operation,
+    /// The server session that every further attempt must use.
+    pub session: Option<HeldSession>,
+    /// The transaction number that every further attempt must use.
+    pub txn_number: Option<i64>,
+    /// As it was given.
+    pub deprioritized: Vec<ServerAddress>,
+}
+
+/// The answer that an operation in flight will have.
+///
+/// # Cancel safety
+/// Dropping it cancels the operation: it is not sent if it has not been, and its reply is thrown away if it has. The
+/// connection stays usable either way.
+#[derive(Debug)]
+pub struct Pending {
+    answer: oneshot::Receiver<Answer>,
+    /// Only for operations with a deadline: the engine keeps it by itself, this is the backstop.
+    backstop: Option<Pin<Box<Sleep>>>,
+}
+
+/// The caller's deadline has passed and not even the engine answered, as when its thread is blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered;
+
+impl Pending {
+    pub(crate) fn new(answer: oneshot::Receiver<Answer>, backstop: Option<Sleep>) -> Self {
+        Self { answer, backstop: backstop.map(Box::pin) }
+    }
+}
+
+impl Future for Pending {
+    type Output = Result<Answer, Unanswered>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx) {
+            return Poll::Ready(answer.map_err(|_| Unanswered));
+        }
+        match &mut self.backstop {
+            Some(backstop) => backstop.as_mut().poll(cx).map(|()| Err(Unanswered)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Setback {
+    /// Why the attempt failed.
+    pub fn cause(&self) -> &Cause {
+        &self.failure.cause
+    }
+}

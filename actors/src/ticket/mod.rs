@@ -1,0 +1,153 @@
+//! The operation in flight: one owned value that carries the request and its reply end.
+//!
+//! Accepts: an operation of the façade, and the caller's reply end.
+//! Sends: exactly one answer.
+//! Owns: the request, and whatever the operation has got hold of so far: session, load slot, lease.
+//! Invariant: a ticket that is dropped answers, with the stage it had reached.
+//! If it dies: that is its answer.
+
+mod answer;
+mod lease;
+mod load;
+mod operation;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    ops::{Deref, DerefMut},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use mongo_actors_protocol::{address::ServerAddress, retry::Stage};
+use tokio::sync::oneshot;
+
+pub use self::{
+    answer::{Answer, Pending, Reply, Setback},
+    lease::{ConnectionInfo, Lease},
+    operation::{Limits, Operation, SessionUse},
+    session::HeldSession,
+};
+pub(crate) use self::{
+    lease::PooledConnection,
+    load::{Load, LoadSlot},
+};
+use crate::failure::{Cause, Failure};
+
+/// The only handle of an operation in flight. It moves forward from room to room; the last one answers.
+///
+/// Dropping it answers [`Cause::Abandoned`] with the stage it had reached.
+#[derive(Debug)]
+pub struct Ticket(Option<Box<Slip>>);
+
+/// What a ticket carries.
+#[derive(Debug)]
+pub struct Slip {
+    /// What is asked for.
+    pub operation: Operation,
+    /// Servers on which earlier attempts failed: used only when there is no other.
+    pub deprioritized: Vec<ServerAddress>,
+    /// The server session, once the operation has one of its own: see [`SessionUse`].
+    pub session: Option<HeldSession>,
+    /// The transaction number, once assigned; kept through every attempt.
+    pub txn_number: Option<i64>,
+    /// How far it has come.
+    pub stage: Stage,
+    /// The server it was routed to, once selected.
+    pub server: Option<ServerAddress>,
+    /// The connection it holds, once checked out (or from the beginning, for a pinned one).
+    pub lease: Option<Lease>,
+    /// Its place among the operations in flight on its server.
+    pub(crate) load: Option<LoadSlot>,
+    /// When it entered the engine.
+    pub(crate) entered: Instant,
+    reply: oneshot::Sender<Answer>,
+}
+
+impl Ticket {
+    /// A ticket for one attempt of `operation`, and where its answer will come.
+    pub fn new(operation: Operation) -> (Self, oneshot::Receiver<Answer>) {
+        let (reply, answer) = oneshot::channel();
+        let slip = Slip {
+            operation,
+            deprioritized: Vec::new(),
+            session: None,
+            txn_number: None,
+            stage: Stage::Queued,
+            server: None,
+            lease: None,
+            load: None,
+            entered: crate::runtime::clock::now(),
+            reply,
+        };
+        (Self(Some(Box::new(slip))), answer)
+    }
+
+    /// Whether the caller has gone.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    /// Ready once the caller has gone; otherwise wakes the task when it goes.
+    pub(crate) fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.reply.poll_closed(cx)
+    }
+
+    /// Answers with the server's reply. Gives back the lease and the load slot first, unless the reply keeps them.
+    pub(crate) fn succeed(mut self, reply: Reply) {
+        if let Some(mut slip) = self.0.take() {
+            drop(slip.load.take());
+            drop(slip.lease.take());
+            // A caller that is gone loses nothing but the reply; what the reply holds returns by itself.
+            drop(slip.reply.send(Ok(reply)));
+        }
+    }
+
+    /// Answers with a failure. Gives back the lease and the load slot first.
+    pub(crate) fn fail(mut self, cause: Cause) {
+        if let Some(slip) = self.0.take() {
+            slip.fail(cause);
+        }
+    }
+}
+
+impl Slip {
+    fn fail(mut self: Box<Self>, cause: Cause) {
+        drop(self.load.take());
+        drop(self.lease.take());
+        let failure = Failure { cause, address: self.server.take(), stage: self.stage };
+        let setback = Setback {
+            failure,
+            operation: self.operation,
+            session: self.session,
+            txn_number: self.txn_number,
+            deprioritized: self.deprioritized,
+        };
+        drop(self.reply.send(Err(Box::new(setback))));
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(slip) = self.0.take() {
+            slip.fail(Cause::Abandoned);
+        }
+    }
+}
+
+const ANSWERED: &str = "a ticket is empty only after it was answered, which consumes it";
+
+impl Deref for Ticket {
+    type Target = Slip;
+
+    fn deref(&self) -> &Slip {
+        self.0.as_deref().expect(ANSWERED)
+    }
+}
+
+impl DerefMut for Ticket {
+    fn deref_mut(&mut self) -> &mut Slip {
+        self.0.as_deref_mut().expect(ANSWERED)
+    }
+}

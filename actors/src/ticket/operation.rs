@@ -1,0 +1,108 @@
+//! What the façade asks the engine to do.
+
+use std::time::{Duration, Instant};
+
+use mongo_actors_protocol::{
+    command::{Request, Requirement},
+    concern::{ReadConcern, WriteConcern},
+    retry::Retryability,
+    selection::SelectionCriteria,
+};
+
+/// Which server session an operation runs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionUse {
+    /// One that the driver lends for the operation, if the server has sessions.
+    #[default]
+    Implicit,
+    /// None: for unacknowledged writes and for commands that must not carry one.
+    None,
+}
+
+/// The sizes that a request was split by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the largest document.
+    pub max_bson_object_size: usize,
+    /// Bytes of the largest message.
+    pub max_message_size: usize,
+    /// Documents in the largest write batch.
+    pub max_write_batch_size: usize,
+}
+
+impl Limits {
+    /// Whether a request split by these limits fits a server with the limits `other`.
+    pub fn fit_within(&self, other: &Self) -> bool {
+        self.max_bson_object_size <= other.max_bson_object_size
+            && self.max_message_size <= other.max_message_size
+            && self.max_write_batch_size <= other.max_write_batch_size
+    }
+}
+
+impl Default for Limits {
+    /// What every supported server allows: 16 MiB, 48,000,000 bytes and 100,000 documents.
+    fn default() -> Self {
+        Self {
+            max_bson_object_size: 16 * 1024 * 1024,
+            max_message_size: 48_000_000,
+            max_write_batch_size: 100_000,
+        }
+    }
+}
+
+/// One command, and how it is to be executed.
+///
+/// The body is encoded once; what only a connection knows is appended by it.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The encoded command.
+    pub request: Request,
+    /// Which server may execute it.
+    pub criteria: SelectionCriteria,
+    /// The retry rules it falls under, after the client's switches: `Write` has a transaction number assigned.
+    pub retryability: Retryability,
+    /// Sent as `readConcern` unless empty.
+    pub read_concern: Option<ReadConcern>,
+    /// Sent as `writeConcern` unless empty. With `w: 0` the server does not reply.
+    pub write_concern: Option<WriteConcern>,
+    /// Which server session it runs in.
+    pub session: SessionUse,
+    /// When the caller's patience ends, whatever the operation is doing then.
+    pub deadline: Option<Instant>,
+    /// Sent as `maxTimeMS`.
+    pub max_time: Option<Duration>,
+    /// Checked against the server that was selected, before anything is sent.
+    pub requirements: Vec<Requirement>,
+    /// What `request` was split by; none when its size does not depend on limits.
+    pub limits: Option<Limits>,
+    /// The same for all attempts of an operation and for a cursor's later batches; for events.
+    pub operation_id: i64,
+    /// The caller's span, which the driver's own spans join.
+    pub span: tracing::Span,
+}
+
+impl Operation {
+    /// An operation with nothing but a command and its criteria: no retries, no concerns, an implicit session.
+    pub fn new(request: Request, criteria: SelectionCriteria) -> Self {
+        Self {
+            request,
+            criteria,
+            retryability: Retryability::None,
+            read_concern: None,
+            write_concern: None,
+            session: SessionUse::Implicit,
+            deadline: None,
+            max_time: None,
+            requirements: Vec::new(),
+            limits: None,
+            operation_id: 0,
+            span: tracing::Span::none(),
+        }
+    }
+
+    /// Whether the server is to reply at all.
+    pub fn is_acknowledged(&self) -> bool {
+        self.write_concern.as_ref().is_none_or(WriteConcern::is_acknowledged)
+    }
+}

@@ -1,0 +1,55 @@
+//! A server session in somebody's hands.
+
+use actix::Addr;
+use mongo_actors_protocol::session::ServerSession;
+
+use crate::session_pool::{ReturnSession, SessionPoolActor};
+
+/// A server session that returns to its pool when it is dropped.
+#[derive(Debug)]
+pub struct HeldSession {
+    session: Option<ServerSession>,
+    home: SessionHome,
+}
+
+/// Where sessions return to. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SessionHome(std::sync::Arc<Addr<SessionPoolActor>>);
+
+impl std::fmt::Debug for SessionHome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionHome")
+    }
+}
+
+impl SessionHome {
+    pub(crate) fn new(pool: Addr<SessionPoolActor>) -> Self {
+        Self(pool.into())
+    }
+}
+
+impl HeldSession {
+    pub(crate) fn new(session: ServerSession, home: SessionHome) -> Self {
+        Self { session: Some(session), home }
+    }
+
+    /// The session.
+    pub fn get(&self) -> &ServerSession {
+        self.session.as_ref().expect(HELD)
+    }
+
+    /// The session, for changes.
+    pub fn get_mut(&mut self) -> &mut ServerSession {
+        self.session.as_mut().expect(HELD)
+    }
+}
+
+const HELD: &str = "the session leaves only when the holder is dropped";
+
+impl Drop for HeldSession {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.home.0.do_send(ReturnSession(session));
+        }
+    }
+}
