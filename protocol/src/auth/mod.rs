@@ -1,4 +1,8 @@
-//! Authentication: a conversation per mechanism, payload in, payload out.
+//! Credentials, and the conversations that prove them (authentication specification).
+//!
+//! A conversation per mechanism: payload in, payload out.
 
+pub mod credential;
 pub mod sasl;
 pub mod scram;
+pub mod secret;
