@@ -115,9 +115,7 @@ impl<W: Waiter> Pool<W> {
     }
 
     pub(super) fn publish_checked_in(&mut self, id: ConnectionId) {
-        self.publish(|address| {
-            PoolEvent::ConnectionCheckedIn(ConnectionCheckedInEvent { address, connection_id: id })
-        });
+        self.publish(|address| PoolEvent::ConnectionCheckedIn(ConnectionCheckedInEvent { address, connection_id: id }));
     }
 
     pub(super) fn serve_and_fill(&mut self, now: Instant) {

@@ -8,10 +8,11 @@ use super::{
     connection::{ConnectionId, ConnectionState},
     error::CheckOutError,
     event::{ConnectionClosedReason, PoolClearedEvent, PoolClosedEvent, PoolEvent},
-    generation::Generation,
+    generation::Generations,
     pool::{Pool, PoolAction, PoolState},
     wait_queue::{WaitQueue, Waiter},
 };
+use crate::sdam::{Generation, PoolGenerations};
 
 /// How a pool is to be cleared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,19 +82,19 @@ impl<W: Waiter> Pool<W> {
         self.publish(|address| PoolEvent::PoolClosed(PoolClosedEvent { address }));
     }
 
-    /// The pool that takes over after the one who ran `self` has crashed: paused, in the generation `generation` that
-    /// the topology gave for it, with the same options, connection numbers that go on, and the generations of services.
+    /// The pool that takes over after the one who ran `self` has crashed: paused, in the `generations` that the topology
+    /// gave for it, with the same options and connection numbers that go on.
     ///
     /// Whoever waited is refused with a retryable error, and every connection is closed, in use or not. Events that
     /// had not been published yet still are.
     #[must_use]
-    pub fn restarted(mut self, now: Instant, generation: Generation) -> Self {
+    pub fn restarted(mut self, now: Instant, generations: PoolGenerations) -> Self {
         let left_over = std::mem::take(&mut self.actions);
         let mut next = Self {
             address: Arc::clone(&self.address),
             options: self.options.clone(),
             state: if self.state == PoolState::Closed { PoolState::Closed } else { PoolState::Paused },
-            generations: self.generations.restarted(generation),
+            generations: Generations::new(generations),
             connections: self.connections.emptied(),
             available: VecDeque::new(),
             establishing: Vec::new(),

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use bson::oid::ObjectId;
 
-use super::{event::ConnectionClosedReason, generation::Generation};
+use super::event::ConnectionClosedReason;
+use crate::sdam::Generation;
 
 /// The number of a connection within its pool: 1 for the first one created, then increasing by one.
 pub type ConnectionId = u32;

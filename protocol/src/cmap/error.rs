@@ -46,10 +46,9 @@ impl fmt::Display for PoolCleared {
         let address = &self.address;
         match &self.cause {
             _ if self.interrupted => write!(f, "Connection to {address} interrupted due to server monitor timeout"),
-            Some(cause) => write!(
-                f,
-                "Connection pool for {address} was cleared because another operation failed with: {cause}"
-            ),
+            Some(cause) => {
+                write!(f, "Connection pool for {address} was cleared because another operation failed with: {cause}")
+            }
             None => write!(f, "Connection pool for {address} is paused until the server has been checked"),
         }
     }

@@ -8,10 +8,10 @@ use super::{
     connection::{ConnectionId, ConnectionState},
     error::CheckOutError,
     event::{ConnectionClosedReason, ConnectionCreatedEvent, ConnectionReadyEvent, PoolEvent},
-    generation::Generation,
     pool::{Establishing, Pool, PoolAction},
     wait_queue::{Waiter, Waiting},
 };
+use crate::sdam::Generation;
 
 impl<W: Waiter> Pool<W> {
     /// A connection finished its handshake but not yet its authentication. Outside load-balanced mode nothing needs to

@@ -31,7 +31,8 @@ pub use event::{
     ConnectionCheckoutStartedEvent, ConnectionClosedEvent, ConnectionClosedReason, ConnectionCreatedEvent,
     ConnectionReadyEvent, PoolClearedEvent, PoolClosedEvent, PoolCreatedEvent, PoolEvent, PoolReadyEvent,
 };
-pub use generation::Generation;
 pub use options::{NonDefaultPoolOptions, PoolOptions};
 pub use pool::{Pool, PoolAction, PoolCounts, PoolState};
 pub use wait_queue::Waiter;
+
+pub use crate::sdam::Generation;

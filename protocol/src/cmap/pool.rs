@@ -13,11 +13,14 @@ use super::{
         ConnectionCheckoutFailedEvent, ConnectionClosedEvent, ConnectionClosedReason, PoolCreatedEvent, PoolEvent,
         PoolReadyEvent,
     },
-    generation::{Generation, Generations},
+    generation::Generations,
     options::PoolOptions,
     wait_queue::{WaitQueue, Waiter, Waiting, sooner},
 };
-use crate::address::ServerAddress;
+use crate::{
+    address::ServerAddress,
+    sdam::{Generation, PoolGenerations},
+};
 
 /// Whether a pool hands out connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,7 +119,10 @@ pub(super) struct Establishing<W> {
 /// ```
 /// use std::{sync::Arc, time::Instant};
 ///
-/// use mongo_actors_protocol::cmap::{CheckIn, Generation, Pool, PoolAction, PoolOptions, Waiter};
+/// use mongo_actors_protocol::{
+///     cmap::{CheckIn, Pool, PoolAction, PoolOptions, Waiter},
+///     sdam::PoolGenerations,
+/// };
 ///
 /// struct Caller;
 /// impl Waiter for Caller {
@@ -128,7 +134,7 @@ pub(super) struct Establishing<W> {
 ///
 /// let now = Instant::now();
 /// let address = Arc::new("localhost".parse().unwrap());
-/// let mut pool = Pool::new(address, PoolOptions::default(), Generation::FIRST, false);
+/// let mut pool = Pool::new(address, PoolOptions::default(), PoolGenerations::default(), false);
 /// pool.mark_ready(now);
 /// pool.check_out(now, Caller, None);
 /// let Some(PoolAction::Establish { id, .. }) = pool.poll_action() else { panic!() };
@@ -159,18 +165,18 @@ pub struct Pool<W: Waiter> {
 }
 
 impl<W: Waiter> Pool<W> {
-    /// A paused pool without connections.
+    /// A paused pool without connections, in the `generations` that the topology has for the server.
     pub fn new(
         address: Arc<ServerAddress>,
         options: PoolOptions,
-        generation: Generation,
+        generations: PoolGenerations,
         events_wanted: bool,
     ) -> Self {
         let mut pool = Self {
             address,
             options,
             state: PoolState::Paused,
-            generations: Generations::new(generation),
+            generations: Generations::new(generations),
             connections: Connections::default(),
             available: VecDeque::new(),
             establishing: Vec::new(),
