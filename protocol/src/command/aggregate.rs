@@ -8,6 +8,8 @@ use super::{
     Collation, Command, Criteria, EncodeError, Hint, Namespace, Properties, ReadConcernUse, Request, Retryability,
     encode::append, validate_database_name,
 };
+use crate::concern::{ReadConcern, WriteConcern};
+use crate::read_preference::ReadPreference;
 
 /// Options of `aggregate`. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +32,12 @@ pub struct AggregateOptions {
     /// How long the server may work on this operation, in whole milliseconds. A client's or operation's timeout
     /// replaces it.
     pub max_time: Option<Duration>,
-    // @read
-    // @criteria
-    // @write
+    /// Which data may be returned. Default: the collection's, else the database's, else the client's.
+    pub read_concern: Option<ReadConcern>,
+    /// Which server to ask. Default: the collection's, else the database's, else the client's read preference.
+    pub selection_criteria: Option<ReadPreference>,
+    /// How many members must confirm the write. Default: the collection's, else the database's, else the client's.
+    pub write_concern: Option<WriteConcern>,
     /// Variables for expressions of the pipeline (`$$name`). Servers from 5.0.
     pub let_vars: Option<Document>,
 }
@@ -157,7 +162,9 @@ mod tests {
             max_await_time: Some(Duration::from_secs(2)),
             max_time: Some(Duration::from_secs(1)),
             let_vars: Some(doc! { "v": 1 }),
-            // @test
+            read_concern: Some(ReadConcern::majority()),
+            selection_criteria: Some(ReadPreference::nearest()),
+            write_concern: Some(WriteConcern::majority()),
         }
     }
 

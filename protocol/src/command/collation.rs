@@ -225,7 +225,10 @@ mod tests {
     fn a_document_is_accepted_in_its_place() {
         let document = Document::try_from(every_option().to_raw().unwrap()).unwrap();
         assert_eq!(Collation::try_from(document).unwrap(), every_option());
-        assert_eq!(Collation::try_from(doc! { "locale": "en", "strength": 2_i64 }).unwrap().strength, Some(CollationStrength::Secondary));
+        assert_eq!(
+            Collation::try_from(doc! { "locale": "en", "strength": 2_i64 }).unwrap().strength,
+            Some(CollationStrength::Secondary)
+        );
         assert!(Collation::try_from(doc! { "strength": 2 }).is_err());
         assert!(Collation::try_from(doc! { "locale": "en", "strength": 6 }).is_err());
     }
@@ -233,6 +236,9 @@ mod tests {
     #[test]
     fn it_serializes_to_its_wire_form() {
         let bytes = bson::serialize_to_vec(&doc! { "c": bson::serialize_to_bson(&every_option()).unwrap() }).unwrap();
-        assert_eq!(RawDocumentBuf::from_bytes(bytes).unwrap().get_document("c").unwrap(), &*every_option().to_raw().unwrap());
+        assert_eq!(
+            RawDocumentBuf::from_bytes(bytes).unwrap().get_document("c").unwrap(),
+            &*every_option().to_raw().unwrap()
+        );
     }
 }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use bson::{
-    Bson, Document, RawArrayBuf, RawBson, RawDocument, RawDocumentBuf,
-    raw::CStr,
-};
+use bson::{Bson, Document, RawArrayBuf, RawBson, RawDocument, RawDocumentBuf, raw::CStr};
 
 use super::InvalidName;
 

@@ -8,6 +8,8 @@ use super::{
     Collation, Command, EncodeError, Hint, Namespace, Properties, Request,
     encode::{append, not_empty},
 };
+use crate::concern::ReadConcern;
+use crate::read_preference::ReadPreference;
 
 /// How a cursor behaves at the end of its results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -59,10 +61,12 @@ pub struct FindOptions {
     pub oplog_replay: Option<bool>,
     /// Fields to include (1) or leave out (0).
     pub projection: Option<Document>,
-    // @read
+    /// Which data may be returned. Default: the collection's, else the database's, else the client's.
+    pub read_concern: Option<ReadConcern>,
     /// Whether to return index keys instead of documents.
     pub return_key: Option<bool>,
-    // @criteria
+    /// Which server to ask. Default: the collection's, else the database's, else the client's read preference.
+    pub selection_criteria: Option<ReadPreference>,
     /// Whether to add each document's record id as `$recordId`.
     pub show_record_id: Option<bool>,
     /// Documents to leave out at the beginning.
@@ -101,10 +105,12 @@ pub struct FindOneOptions {
     pub min: Option<Document>,
     /// Fields to include (1) or leave out (0).
     pub projection: Option<Document>,
-    // @read
+    /// Which data may be returned. Default: the collection's, else the database's, else the client's.
+    pub read_concern: Option<ReadConcern>,
     /// Whether to return index keys instead of a document.
     pub return_key: Option<bool>,
-    // @criteria
+    /// Which server to ask. Default: the collection's, else the database's, else the client's read preference.
+    pub selection_criteria: Option<ReadPreference>,
     /// Whether to add the document's record id as `$recordId`.
     pub show_record_id: Option<bool>,
     /// Documents to leave out at the beginning.
@@ -128,9 +134,9 @@ impl From<FindOneOptions> for FindOptions {
             max_time: options.max_time,
             min: options.min,
             projection: options.projection,
-            // @read-from
+            read_concern: options.read_concern,
             return_key: options.return_key,
-            // @criteria-from
+            selection_criteria: options.selection_criteria,
             show_record_id: options.show_record_id,
             skip: options.skip,
             sort: options.sort,
@@ -214,11 +220,7 @@ impl<'a> Find<'a> {
 }
 
 /// Refuses what both forms of `find` refuse.
-fn validate(
-    sort: Option<&Document>,
-    hint: Option<&Hint>,
-    bounds: [Option<&Document>; 2],
-) -> Result<(), EncodeError> {
+fn validate(sort: Option<&Document>, hint: Option<&Hint>, bounds: [Option<&Document>; 2]) -> Result<(), EncodeError> {
     not_empty(sort, "sort")?;
     Hint::validate(hint)?;
     if hint.is_none() && bounds.iter().any(Option::is_some) {
@@ -359,7 +361,8 @@ mod tests {
             sort: Some(doc! { "a": -1 }),
             collation: Some(Collation::new("en")),
             let_vars: Some(doc! { "v": 1 }),
-            // @test
+            read_concern: Some(ReadConcern::majority()),
+            selection_criteria: Some(ReadPreference::nearest()),
         };
         let expected = rawdoc! {
             "find": "coll", "filter": { "x": 1 }, "sort": { "a": -1 }, "projection": { "a": 1 }, "hint": { "a": 1 },

@@ -201,10 +201,7 @@ mod tests {
         assert_eq!(properties.check(25, false), Ok(()));
         let too_old = Unsupported::Server { option: "commitQuorum", needed: 9, found: 8 };
         assert_eq!(properties.check(8, true), Err(too_old));
-        assert_eq!(
-            properties.check(24, false),
-            Err(Unsupported::Server { option: "sort", needed: 25, found: 24 })
-        );
+        assert_eq!(properties.check(24, false), Err(Unsupported::Server { option: "sort", needed: 25, found: 24 }));
         let never = properties.requires_unacknowledged(true, "collation", None);
         assert_eq!(never.check(99, false), Err(Unsupported::Unacknowledged { option: "collation" }));
         assert_eq!(never.check(99, true), Ok(()));
