@@ -244,7 +244,8 @@ impl MechanismProperties {
         let matches = |pattern: &str| match pattern.strip_prefix("*.") {
             Some(suffix) => {
                 let host = host.to_ascii_lowercase();
-                host.strip_suffix(&suffix.to_ascii_lowercase()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+                host.strip_suffix(&suffix.to_ascii_lowercase())
+                    .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
             }
             None => host.eq_ignore_ascii_case(pattern),
         };

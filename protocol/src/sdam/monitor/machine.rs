@@ -77,10 +77,8 @@ enum State {
 /// use std::time::Instant;
 /// use mongo_actors_protocol::sdam::monitor::{Monitor, MonitorAction, MonitorSettings};
 ///
-/// # #[allow(clippy::disallowed_methods)]
-/// # let now = Instant::now();
 /// let mut monitor = Monitor::new("localhost".parse().unwrap(), MonitorSettings::default());
-/// monitor.start(now);
+/// monitor.start(Instant::now());
 /// assert_eq!(monitor.poll_action(), Some(MonitorAction::HeartbeatStarted { awaited: false }));
 /// assert_eq!(monitor.poll_action(), Some(MonitorAction::Connect { hello: false }));
 /// ```
