@@ -169,7 +169,17 @@ impl Properties {
     /// # Errors
     /// [`Unsupported`] for the first option that this server would not honour.
     pub fn check(&self, max_wire_version: i32, acknowledged: bool) -> Result<(), Unsupported> {
-        for requirement in &self.requirements {
+        Requirement::check_all(&self.requirements, max_wire_version, acknowledged)
+    }
+}
+
+impl Requirement {
+    /// Checks all of `requirements` against the highest wire version of the server that was selected.
+    ///
+    /// # Errors
+    /// [`Unsupported`] for the first option that this server would not honour.
+    pub fn check_all(requirements: &[Self], max_wire_version: i32, acknowledged: bool) -> Result<(), Unsupported> {
+        for requirement in requirements {
             let option = requirement.option;
             match requirement.wire_version {
                 _ if acknowledged && requirement.unacknowledged_only => {}
