@@ -54,7 +54,7 @@ struct ApplicationError {
 }
 
 pub(crate) fn cases(file: &SpecFile) -> Vec<Case> {
-    let test: Result<Test, _> = serde_json::from_value(file.json.clone());
+    let test: Result<Test, _> = serde_json::from_str(&file.text);
     match test {
         Ok(test) => vec![Case::new(file, &test.description.clone(), move || run(test))],
         Err(error) => vec![Case::new(file, "file", move || Err(error.into()))],
