@@ -5,6 +5,7 @@ mod bson_corpus;
 mod cmap_format;
 mod concerns;
 mod connection_string;
+mod described;
 mod max_staleness;
 mod sdam;
 mod server_selection;
