@@ -1,4 +1,8 @@
-//! Credentials and the conversations that prove them (authentication specification).
+//! Credentials, and the conversations that prove them (authentication specification).
+//!
+//! A conversation per mechanism: payload in, payload out.
 
 pub mod credential;
+pub mod sasl;
+pub mod scram;
 pub mod secret;

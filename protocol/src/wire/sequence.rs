@@ -106,7 +106,7 @@ impl<'a> Iterator for Documents<'a> {
 }
 
 /// Splits the document that `bytes` begins with from what follows it, judging by its length alone.
-pub(crate) fn split_document(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_document(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = bytes.first_chunk().map(|length| i32::from_le_bytes(*length))?;
     let length = usize::try_from(length).ok().filter(|length| *length >= 5)?;
     bytes.split_at_checked(length)

@@ -1,0 +1,11 @@
+mod clear;
+mod close;
+mod drain;
+mod establishment;
+mod history;
+mod load_balanced;
+mod maintenance;
+mod model;
+mod restart;
+mod scene;
+mod wait_queue;
