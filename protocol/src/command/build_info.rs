@@ -3,7 +3,7 @@
 use bson::{RawDocumentBuf, raw::cstr};
 use serde::Deserialize;
 
-use super::{Command, EncodeError, Properties, Request, validate_database_name};
+use super::{Command, Criteria, EncodeError, Properties, Request, validate_database_name};
 
 /// The `buildInfo` command, which runs on `admin`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +45,7 @@ pub struct Ping<'a> {
 
 impl Command for Ping<'_> {
     fn properties(&self) -> Properties {
-        Properties::default()
+        Properties { criteria: Criteria::Primary, ..Properties::default() }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {

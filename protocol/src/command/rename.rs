@@ -1,6 +1,6 @@
 //! `renameCollection`.
 
-use bson::{Bson, RawDocumentBuf, raw::cstr};
+use bson::{Bson, RawDocumentBuf};
 
 use super::{Command, EncodeError, Namespace, Properties, ReadConcernUse, Request, Retryability, encode::append};
 use crate::concern::WriteConcern;

@@ -7,20 +7,20 @@ use bson::{Bson, RawDocument};
 use super::{
     Command, Criteria, CursorType, EncodeError, Properties, Request, request::InvalidCommand, validate_database_name,
 };
-use crate::read_preference::ReadPreference;
+use crate::selection::SelectionCriteria;
 
 /// Options for running a command.
 #[derive(Clone, Debug, Default)]
 pub struct RunCommandOptions {
     /// Which server to ask. Default: the primary, or what the transaction says; never what a database or client says.
-    pub selection_criteria: Option<ReadPreference>,
+    pub selection_criteria: Option<SelectionCriteria>,
 }
 
 /// Options for running a command whose reply has a cursor. All but the first concern its `getMore`s alone.
 #[derive(Clone, Debug, Default)]
 pub struct RunCursorCommandOptions {
     /// Which server to ask. Default: the primary, or what the transaction says; never what a database or client says.
-    pub selection_criteria: Option<ReadPreference>,
+    pub selection_criteria: Option<SelectionCriteria>,
     /// The kind of cursor that the command asks for by its own fields. Default: [`CursorType::NonTailable`].
     pub cursor_type: Option<CursorType>,
     /// Documents per batch.
