@@ -10,6 +10,9 @@ mod standalone;
 mod tests;
 mod uri;
 
+pub(crate) use replica_set::current_primary;
+pub(crate) use uri::compose as compose_uri;
+
 pub use fail_point::{FailPoint, FailPointGuard};
 pub use member::Member;
 pub use options::MemberOptions;

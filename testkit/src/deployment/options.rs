@@ -41,7 +41,6 @@ impl ServerOptions {
 macro_rules! server_option_setters {
     () => {
         /// Uses this `mongod`. Default: [`Mongod::find`](crate::Mongod::find).
-        #[must_use]
         pub fn mongod(mut self, mongod: crate::Mongod) -> Self {
             self.server.mongod = Some(mongod);
             self
@@ -50,7 +49,6 @@ macro_rules! server_option_setters {
         /// Turns authentication on and creates one user in `admin` with the role `root`. Default: no authentication.
         ///
         /// Both texts must be printable ASCII.
-        #[must_use]
         pub fn auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
             let credentials = crate::wire::client::Credentials { user: user.into(), password: password.into() };
             self.server.credentials = Some(credentials);
@@ -60,7 +58,6 @@ macro_rules! server_option_setters {
         /// Adds a command line argument, such as `--tlsMode` (and then its value).
         ///
         /// The kit speaks to its servers without TLS, so use `preferTLS` rather than `requireTLS`.
-        #[must_use]
         pub fn arg(mut self, argument: impl Into<std::ffi::OsString>) -> Self {
             self.server.arguments.push(argument.into());
             self
@@ -68,21 +65,18 @@ macro_rules! server_option_setters {
 
         /// Sets a server parameter at the start (`--setParameter name=value`). `enableTestCommands=1` is set unless set
         /// otherwise here.
-        #[must_use]
         pub fn parameter(mut self, name: impl Into<String>, value: impl ToString) -> Self {
             self.server.parameters.insert(name.into(), Some(value.to_string()));
             self
         }
 
         /// Leaves a parameter the kit would set at the server's own default.
-        #[must_use]
         pub fn default_parameter(mut self, name: impl Into<String>) -> Self {
             self.server.parameters.insert(name.into(), None);
             self
         }
 
         /// Lets the servers listen on a Unix socket too; see [`Member::socket_address`](crate::Member::socket_address). Default: no.
-        #[must_use]
         pub fn unix_socket(mut self) -> Self {
             self.server.unix_socket = true;
             self
@@ -92,7 +86,6 @@ macro_rules! server_option_setters {
         ///
         /// A driver then only ever sees the proxies, and so do the members of a replica set among themselves. The kit's own
         /// commands do not pass through them.
-        #[must_use]
         pub fn behind_proxies(mut self) -> Self {
             self.server.behind_proxies = true;
             self

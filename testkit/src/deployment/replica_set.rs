@@ -2,6 +2,8 @@
 
 mod elections;
 
+pub(crate) use elections::current_primary;
+
 use std::time::Duration;
 
 use bson::{Bson, Document, doc};
@@ -186,7 +188,6 @@ impl ReplicaSet {
         let mut client = Client::connect(first.direct_socket(), None, PATIENCE).await?;
         client.command("admin", doc! { "replSetInitiate": config }, PATIENCE).await?;
         drop(client);
-        elections::hasten_first(&self.members).await;
         let primary = elections::wait_for_primary(&self.members, None).await?;
         create_root(primary.direct_socket(), &self.options).await?;
         for member in &self.members {
@@ -210,7 +211,7 @@ impl ReplicaSet {
         self.members.iter().find(|member| member.address() == *address || member.direct_address() == *address)
     }
 
-    /// A connection string that names all members but arbiters and hidden ones alike, with the name of the set and
+    /// A connection string that names all members, with the name of the set and
     /// credentials if there are any.
     pub fn uri(&self) -> String {
         self.uri_with(&[])
@@ -224,6 +225,10 @@ impl ReplicaSet {
     /// The connection string without credentials.
     pub fn uri_without_credentials(&self) -> String {
         self.compose(false, &[])
+    }
+
+    pub(crate) fn credentials(&self) -> Option<&crate::wire::client::Credentials> {
+        self.options.credentials.as_ref()
     }
 
     fn compose(&self, with_credentials: bool, options: &[(&str, &str)]) -> String {

@@ -1,47 +1,28 @@
-use super::*;
-use std::time::Instant;
+#[cfg(unix)]
+mod leftovers;
+mod replica_set;
+mod routers;
+mod standalone;
 
-#[tokio::test]
-async fn t_standalone() {
-    let t = Instant::now();
-    let s = Standalone::start().await.unwrap();
-    eprintln!("standalone {:?}", t.elapsed());
-    let t = Instant::now();
-    s.member().kill().await.unwrap();
-    eprintln!("kill {:?}", t.elapsed());
-    let t = Instant::now();
-    s.member().start().await.unwrap();
-    eprintln!("start {:?}", t.elapsed());
-    let t = Instant::now();
-    s.member().restart().await.unwrap();
-    eprintln!("restart {:?}", t.elapsed());
-    let t = Instant::now();
-    drop(s);
-    eprintln!("drop {:?}", t.elapsed());
+use bson::{Document, doc};
+
+use super::*;
+use crate::wire::client::Client;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+async fn put(member: &Member, id: i32) {
+    let insert = doc! { "insert": "things", "documents": [{ "_id": id }], "writeConcern": { "w": "majority" } };
+    let reply = member.command("db", insert).await.unwrap();
+    assert!(!reply.contains_key("writeErrors"), "{reply}");
 }
-#[tokio::test]
-async fn t_rs() {
-    let t = Instant::now();
-    let s = ReplicaSet::start(3).await.unwrap();
-    eprintln!("rs {:?}", t.elapsed());
-    let t = Instant::now();
-    s.step_down().await.unwrap();
-    eprintln!("stepdown {:?}", t.elapsed());
-    let t = Instant::now();
-    s.elect(&s.members()[0]).await.unwrap();
-    eprintln!("elect {:?}", t.elapsed());
-    let t = Instant::now();
-    let p = s.primary().await.unwrap();
-    p.kill().await.unwrap();
-    s.wait_for_primary_other_than(&p).await.unwrap();
-    eprintln!("kill+elect {:?}", t.elapsed());
-    let t = Instant::now();
-    p.start().await.unwrap();
-    s.wait_until_healthy().await.unwrap();
-    eprintln!("healthy {:?}", t.elapsed());
-    let t = Instant::now();
-    let p = s.primary().await.unwrap();
-    p.stop().await.unwrap();
-    s.wait_for_primary_other_than(&p).await.unwrap();
-    eprintln!("stop+elect {:?}", t.elapsed());
+
+async fn count(member: &Member) -> i64 {
+    let reply = member.command("db", doc! { "count": "things" }).await.unwrap();
+    crate::wire::client::number(&reply, "n")
+}
+
+/// A connection such as a driver makes, to the address a driver sees.
+async fn driver(address: &mongo_actors_protocol::address::ServerAddress) -> Client {
+    Client::connect(address.to_string().parse().unwrap(), None, LIMIT).await.unwrap()
 }

@@ -149,6 +149,12 @@ pub(super) async fn wait_for_primary(members: &[Member], other_than: Option<usiz
     .await
 }
 
+/// The primary, without waiting for an election.
+pub(crate) async fn current_primary(members: &[Member]) -> Result<Member> {
+    let seen = greet(members).await;
+    primary_among(&seen).cloned().ok_or_else(|| Error::Invalid(format!("there is no primary: {}", describe(&seen))))
+}
+
 pub(super) async fn wait_until_healthy(members: &[Member]) -> Result<()> {
     wait::until("a healthy replica set", PATIENCE, || async {
         let seen = greet(members).await;
@@ -181,9 +187,4 @@ async fn elect(members: &[Member], chosen: &Member) -> Result<()> {
         }
     })
     .await
-}
-
-/// Has member 0 stand for election at once, where otherwise the election timeout would pass first.
-pub(super) async fn hasten_first(members: &[Member]) {
-    let _ = members;
 }
