@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bson::{Bson, RawArrayBuf, RawDocumentBuf, raw::cstr};
 
-use super::{Command, Criteria, EncodeError, Properties, Request, Retryability, collation::words, encode::append};
+use super::{Command, Criteria, EncodeError, Properties, Request, collation::words, encode::append};
+use crate::retry::Operation;
 
 words! {
     /// How much an explanation says.
@@ -51,10 +52,9 @@ pub struct Explain<'a> {
 impl Command for Explain<'_> {
     fn properties(&self) -> Properties {
         Properties {
-            retryability: Retryability::Read,
             criteria: Criteria::ReadPreference,
             max_time: self.options.max_time,
-            ..Properties::default()
+            ..Properties::plain(Operation::READ)
         }
     }
 
