@@ -6,11 +6,12 @@ use bson::{Bson, RawDocumentBuf, oid::ObjectId};
 use serde::Serialize;
 
 use super::{
-    DocumentSequence, EncodeError, InsertManyOptions, InsertManyResult, Namespace, Properties, Request, Retryability,
-    WriteFailure, WriteLimits, WriteReply, Written,
+    DocumentSequence, EncodeError, InsertManyOptions, InsertManyResult, Namespace, Properties, Request, WriteFailure,
+    WriteLimits, WriteReply, Written,
     insert::{body, push_document, split_again},
     limits::Splitter,
 };
+use crate::retry::Operation;
 
 /// Documents on their way into a collection: an iterator over the commands that insert them.
 ///
@@ -50,7 +51,7 @@ pub struct InsertBatch {
 impl InsertMany {
     /// How each of the commands is executed.
     pub fn properties() -> Properties {
-        Properties::write(Retryability::Write)
+        Properties::write(Operation::WRITE)
     }
 
     /// Encodes every document once. `new_id` is asked for each that has no `_id`, which becomes its first field.
