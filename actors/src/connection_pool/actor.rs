@@ -193,7 +193,9 @@ impl Handler<CheckedIn> for ConnectionPoolActor {
 
     fn handle(&mut self, CheckedIn { id, condition }: CheckedIn, ctx: &mut Context<Self>) {
         // A connection that the pool closed meanwhile is not checked out any more, which is no error.
-        self.tell(ctx, |pool| drop(pool.check_in(clock::now(), id, condition)));
+        self.tell(ctx, |pool| {
+            let _not_checked_out = pool.check_in(clock::now(), id, condition);
+        });
     }
 }
 

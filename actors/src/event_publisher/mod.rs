@@ -103,7 +103,9 @@ impl EventSink {
         }
         let queue = Arc::new(Queue::new(CAPACITY));
         let (entries, audience) = (queue.clone(), listeners.clone());
-        thread::Builder::new().name("mongo-actors-events".to_owned()).spawn(move || deliver_all(&entries, &audience))?;
+        thread::Builder::new()
+            .name("mongo-actors-events".to_owned())
+            .spawn(move || deliver_all(&entries, &audience))?;
         Ok(Self { listeners, queue: Some(Arc::new(Sender(queue))) })
     }
 
