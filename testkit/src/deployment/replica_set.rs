@@ -61,7 +61,7 @@ pub struct ReplicaSet {
 ///
 /// let set = ReplicaSet::builder(2)
 ///     .member(1, MemberOptions::new().priority(0.5).tag("dc", "west"))
-///     .add(MemberOptions::new().arbiter())
+///     .add_member(MemberOptions::new().arbiter())
 ///     .auth("user", "secret")
 ///     .start()
 ///     .await?;
@@ -95,7 +95,7 @@ impl ReplicaSetBuilder {
     }
 
     /// Adds a member at the end.
-    pub fn add(mut self, options: MemberOptions) -> Self {
+    pub fn add_member(mut self, options: MemberOptions) -> Self {
         self.members.push(options);
         self
     }
