@@ -30,7 +30,7 @@ use crate::{
     shared::{Gate, Milestone, Shared, Status, Token},
     supervisor::{Restart, Shutdown, SupervisorActor, SupervisorPlan},
     ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, Ticket},
-    topology::{CheckOutBare, Execute, Flush, Select},
+    topology::{CheckOutBare, Execute, Flush, OrderPool, PoolOrder, Select},
 };
 
 /// How much later than an operation's deadline the caller stops waiting for the engine's own answer.
@@ -193,6 +193,17 @@ impl Engine {
             topology.do_send(CheckOutBare { address, reply });
         }
         lease.await.unwrap_or(Err(CheckOutError::Lost))
+    }
+
+    /// Gives a pool an order, and returns when the pool has carried it out.
+    #[doc(hidden)]
+    pub async fn order_pool(&self, address: ServerAddress, order: PoolOrder) {
+        self.shared.grown.reached().await;
+        let (done, carried_out) = Token::new();
+        if let Some(topology) = &*self.shared.topology.load() {
+            topology.do_send(OrderPool { address, order, done });
+        }
+        carried_out.await;
     }
 
     /// What is known of the deployment now. Never waits.

@@ -24,7 +24,11 @@ pub use event_publisher::Listeners;
 pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};
 pub use reaper::KillCursors;
 pub use runtime::{ActorEntry, ActorPath, Death, Placement, RestartBudget, Role};
+#[doc(hidden)]
+pub use settings::Conformance;
 pub use settings::{EngineSettings, StartError};
 pub use ticket::{
     Answer, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionUse, Setback, Unanswered,
 };
+#[doc(hidden)]
+pub use topology::PoolOrder;

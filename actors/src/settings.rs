@@ -1,6 +1,6 @@
 //! What a client's actors are made from.
 
-use std::{env, num::NonZeroU32, path::Path, sync::Arc};
+use std::{env, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{
     auth::credential::AuthMechanism,
@@ -28,7 +28,26 @@ pub struct EngineSettings {
     pub placement: Option<Placement>,
     /// How often an actor may crash before its parent takes over.
     pub restart_budget: RestartBudget,
+    /// What only conformance tests change.
+    #[doc(hidden)]
+    pub conformance: Conformance,
     pub(crate) function_as_a_service: bool,
+}
+
+/// Takes from the driver what a conformance test does by itself.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Conformance {
+    /// Whether servers are monitored; otherwise nobody marks their pools ready.
+    pub monitors: bool,
+    /// How often pools look after their connections; none for never.
+    pub maintenance_interval: Option<Duration>,
+}
+
+impl Default for Conformance {
+    fn default() -> Self {
+        Self { monitors: true, maintenance_interval: PoolOptions::default().maintenance_interval }
+    }
 }
 
 /// Why a client cannot be started.
@@ -62,6 +81,7 @@ impl EngineSettings {
             listeners: Listeners::default(),
             placement: None,
             restart_budget: RestartBudget::default(),
+            conformance: Conformance::default(),
             function_as_a_service: environment().faas.is_some(),
         }
     }
@@ -105,7 +125,7 @@ impl EngineSettings {
             max_connecting: NonZeroU32::new(options.max_connecting).unwrap_or(NonZeroU32::MIN),
             wait_queue_timeout: options.wait_queue_timeout,
             load_balanced: options.load_balanced,
-            ..PoolOptions::default()
+            maintenance_interval: self.conformance.maintenance_interval,
         }
     }
 }

@@ -294,8 +294,8 @@ impl Handler<SurrenderSessions> for ConnectionPoolActor {
 impl Handler<ClosePool> for ConnectionPoolActor {
     type Result = ();
 
-    fn handle(&mut self, ClosePool { done }: ClosePool, ctx: &mut Context<Self>) {
-        self.closing = Some(done);
+    fn handle(&mut self, ClosePool { then_end, done }: ClosePool, ctx: &mut Context<Self>) {
+        self.closing = then_end.then_some(done);
         self.tell(ctx, |pool| pool.close(clock::now()));
     }
 }

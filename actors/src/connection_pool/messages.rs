@@ -106,10 +106,12 @@ pub(crate) struct SurrenderSessions {
     pub(crate) done: Token,
 }
 
-/// Close for good, and end when the last connection is gone.
+/// Close for good.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct ClosePool {
+    /// The actor ends when the last connection is gone; otherwise it stays and refuses.
+    pub(crate) then_end: bool,
     /// Dropped with the pool.
     pub(crate) done: Option<Token>,
 }

@@ -18,7 +18,7 @@ use mongo_actors_protocol::{
 use super::{
     messages::{
         CheckOutBare, CloseTopology, ClusterTimeSeen, CollectSessions, EstablishmentFailed, Execute, Flush,
-        OperationFailed, PoolRestarted, RefuseWaiting, Select, ServerChecked,
+        OperationFailed, OrderPool, PoolOrder, PoolRestarted, RefuseWaiting, Select, ServerChecked,
     },
     waiting::{Seeker, Waiting, WaitingList},
 };
@@ -104,7 +104,10 @@ impl TopologyActor {
 
     fn act(&mut self, effect: Effect, cause: Option<&Arc<str>>, ctx: &mut Context<Self>) {
         match effect {
-            Effect::ServerAdded { address, monitored } => self.add_server(address, monitored, ctx),
+            Effect::ServerAdded { address, monitored } => {
+                let monitored = monitored && self.plan.shared.settings.conformance.monitors;
+                self.add_server(address, monitored, ctx);
+            }
             Effect::ServerRemoved(address) => self.remove_server(&address),
             Effect::MarkPoolReady(address) => self.tell_pool(&address, |pool| pool.do_send(MarkReady)),
             Effect::ClearPool { address, generation, service_id, interrupt_in_use } => {
@@ -190,7 +193,7 @@ impl TopologyActor {
     /// The monitor ends at once, the pool when its last connection comes back.
     fn remove_server(&mut self, address: &ServerAddress) {
         if let Some(server) = self.servers.remove(address) {
-            server.pool.addr.do_send(ClosePool { done: self.closing.clone() });
+            server.pool.addr.do_send(ClosePool { then_end: true, done: self.closing.clone() });
             self.retired.push((server.pool_tag, server.pool));
         }
     }
@@ -489,6 +492,35 @@ impl Handler<CloseTopology> for TopologyActor {
         self.topology.close();
         self.settle(ctx, None);
         self.end_if_closed(ctx);
+    }
+}
+
+impl Handler<OrderPool> for TopologyActor {
+    type Result = ();
+
+    fn handle(&mut self, OrderPool { address, order, done }: OrderPool, ctx: &mut Context<Self>) {
+        match order {
+            PoolOrder::Ready => self.tell_pool(&address, |pool| pool.do_send(MarkReady)),
+            PoolOrder::Close => {
+                self.tell_pool(&address, |pool| pool.do_send(ClosePool { then_end: false, done: None }));
+            }
+            PoolOrder::Clear { interrupt_in_use: true } => self.topology.check_failed(&address, "ordered", None, true),
+            PoolOrder::Clear { interrupt_in_use: false } => {
+                let failure = ServerFailure {
+                    generation: self.topology.generation(&address, None),
+                    address: address.clone(),
+                    phase: FailurePhase::AfterHandshakeCompletes,
+                    kind: FailureKind::Network { timed_out: false },
+                    overloaded: false,
+                    message: "ordered".into(),
+                    service_id: None,
+                    max_wire_version: 0,
+                };
+                self.topology.operation_failed(&failure);
+            }
+        }
+        self.settle(ctx, None);
+        self.tell_pool(&address, |pool| pool.do_send(FlushPool(done)));
     }
 }
 

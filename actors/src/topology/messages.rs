@@ -103,6 +103,30 @@ pub(crate) struct CloseTopology {
     pub(crate) done: Token,
 }
 
+/// What a conformance test tells a pool in the topology's place.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub enum PoolOrder {
+    /// Become ready.
+    Ready,
+    /// Begin the next generation.
+    Clear {
+        /// Operations in flight are interrupted too.
+        interrupt_in_use: bool,
+    },
+    /// Close.
+    Close,
+}
+
+/// Give a pool this order.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct OrderPool {
+    pub(crate) address: ServerAddress,
+    pub(crate) order: PoolOrder,
+    pub(crate) done: Token,
+}
+
 /// A barrier through the topology and its pools.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

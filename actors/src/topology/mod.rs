@@ -11,7 +11,8 @@ mod messages;
 mod waiting;
 
 pub(crate) use actor::{TopologyActor, TopologyPlan};
+pub use messages::PoolOrder;
 pub(crate) use messages::{
     CheckOutBare, CloseTopology, ClusterTimeSeen, CollectSessions, EstablishmentFailed, Execute, Flush,
-    OperationFailed, PoolRestarted, RefuseWaiting, Select, ServerChecked,
+    OperationFailed, OrderPool, PoolRestarted, RefuseWaiting, Select, ServerChecked,
 };
