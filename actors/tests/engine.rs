@@ -233,3 +233,49 @@ async fn acknowledged_writes_survive_the_death_of_a_primary() {
     assert_eq!(number(&persist(&engine, count()).await), 400);
     engine.close(None).await;
 }
+
+#[tokio::test]
+async fn dropping_the_last_handle_closes_everything() {
+    let server = Standalone::start().await.unwrap();
+    let engine = engine(&server.uri_with(&[("appName", "dropped")]));
+    run(&engine, count()).await.unwrap();
+    assert!(server.member().connections_of("dropped").await.unwrap() > 0);
+    drop(engine);
+    let end = Instant::now() + Duration::from_secs(10);
+    while server.member().connections_of("dropped").await.unwrap() > 0 {
+        assert!(Instant::now() < end, "connections are left");
+    }
+}
+
+#[test]
+fn an_engine_outlives_the_arbiter_it_was_built_on_with_clear_errors() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(Standalone::start()).unwrap();
+    let engine = actix_rt::System::new().block_on(async {
+        let mut settings = EngineSettings::new(ClientOptions::parse(&server.uri()).unwrap());
+        settings.placement = Some(Placement::Current);
+        let engine = Engine::start(settings).unwrap();
+        run(&engine, insert(1)).await.unwrap();
+        engine
+    });
+    runtime.block_on(async {
+        let answer = tokio::time::timeout(Duration::from_secs(5), run(&engine, count())).await;
+        let setback = answer.expect("nothing hangs").unwrap_err();
+        assert!(matches!(setback.failure.cause, Cause::Abandoned | Cause::EngineDown(_)), "{:?}", setback.failure);
+        tokio::time::timeout(Duration::from_secs(5), engine.close(None)).await.expect("nothing hangs");
+    });
+}
+
+#[tokio::test]
+async fn what_is_not_built_is_refused_by_name() {
+    for (uri, option) in [
+        ("mongodb://localhost/?tls=true", "tls"),
+        ("mongodb+srv://cluster.example.com", "mongodb+srv"),
+        ("mongodb://localhost/?loadBalanced=true", "loadBalanced"),
+        ("mongodb://localhost/?proxyHost=p", "proxyHost"),
+        ("mongodb://u@localhost/?authMechanism=MONGODB-X509", "authMechanism"),
+    ] {
+        let error = Engine::start(EngineSettings::new(ClientOptions::parse(uri).unwrap())).unwrap_err();
+        assert!(error.to_string().contains(option), "{error}");
+    }
+}
