@@ -37,11 +37,12 @@ const LISTENER_LIMIT: Duration = Duration::from_secs(10);
 
 /// A TCP proxy on the loopback interface that can be told to misbehave while it runs.
 ///
-/// It forwards whole MongoDB messages, so that it can tell which command a byte belongs to; traffic that is not MongoDB's, such as TLS, is
-/// forwarded as it comes, and a [`Break`] never meets it. Commands inside compressed messages are not recognised either.
+/// It forwards whole MongoDB messages, so that it can tell which command a byte belongs to; traffic that is not
+/// MongoDB's, such as TLS, is forwarded as it comes, and a [`Break`] never meets it. Commands inside compressed
+/// messages are not recognised either.
 ///
-/// Handles are cheap to clone; the proxy and its connections end with the last of them. Faults spare the members' traffic among themselves
-/// unless [`affect`](Self::affect) says otherwise.
+/// Handles are cheap to clone; the proxy and its connections end with the last of them. Faults spare the members'
+/// traffic among themselves unless [`affect`](Self::affect) says otherwise.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -139,8 +140,9 @@ impl Proxy {
         self.change(direction, |way| way.latency = latency);
     }
 
-    /// Forwards nothing more in `direction`, while connections stay open and new ones are accepted: a half-open connection, or a
-    /// network that swallows packets. What arrives meanwhile is forwarded after [`resume`](Self::resume).
+    /// Forwards nothing more in `direction`, while connections stay open and new ones are accepted: a half-open
+    /// connection, or a network that swallows packets. What arrives meanwhile is forwarded after
+    /// [`resume`](Self::resume).
     pub fn stall(&self, direction: Direction) {
         self.change(direction, |way| way.stalled = true);
     }

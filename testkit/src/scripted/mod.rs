@@ -43,10 +43,11 @@ pub struct Received {
     pub expects_reply: bool,
 }
 
-/// A pretended server on the loopback interface that records the commands it gets and answers as it is told, right or wrong.
+/// A pretended server on the loopback interface that records the commands it gets and answers as it is told, right or
+/// wrong.
 ///
-/// By itself it answers `hello`, and accepts `ping`, `endSessions`, `killCursors`, `commitTransaction` and `abortTransaction`; any other
-/// command is unknown to it. It ends when it is dropped.
+/// By itself it answers `hello`, and accepts `ping`, `endSessions`, `killCursors`, `commitTransaction` and
+/// `abortTransaction`; any other command is unknown to it. It ends when it is dropped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -181,7 +182,7 @@ impl ScriptedServer {
     }
 
     /// Answers the next command of this name so. Several are used in the order they were given.
-    pub fn next(&self, command: impl Into<String>, reply: Reply) {
+    pub fn once(&self, command: impl Into<String>, reply: Reply) {
         self.script().next(command.into(), reply);
     }
 
