@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Result},
     process::{ServerProcess, Signal},
     proxy::Proxy,
+    wait::{self, Look},
     wire::client::{Client, Credentials, number},
 };
 
@@ -247,8 +248,16 @@ impl Member {
     ///
     /// # Errors
     /// [`Error::Invalid`] when it does not run.
-    pub fn pause(&self) -> Result<()> {
-        self.signal(Signal::Stop).map(drop)
+    pub async fn pause(&self) -> Result<()> {
+        self.in_background(|member| async move {
+            let process = member.signal(Signal::Stop)?;
+            wait::until(&format!("{} to freeze", member.direct_address()), PATIENCE, || async {
+                let is_over = process.is_frozen() || process.exit_status().is_some();
+                Ok(if is_over { Look::Done(()) } else { Look::NotYet("running".into()) })
+            })
+            .await
+        })
+        .await
     }
 
     /// Thaws a paused process (`SIGCONT`).

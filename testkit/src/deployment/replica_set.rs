@@ -26,6 +26,8 @@ use crate::{
 
 const ELECTION_TIMEOUT: Duration = Duration::from_millis(1500);
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(250);
+/// Also how long a member that is frozen or cut off keeps the others from electing another.
+const HEARTBEAT_TIMEOUT_SECONDS: i32 = 2;
 
 /// A replica set of `mongod` processes on the loopback interface, which ends when this value is dropped or the process
 /// ends.
@@ -106,7 +108,7 @@ impl ReplicaSetBuilder {
     }
 
     /// Sets any field of `settings` in the configuration of the set. The kit's own are short election timeouts and
-    /// heartbeat intervals, and `chainingAllowed: false`.
+    /// heartbeats, and `chainingAllowed: false`.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<Bson>) -> Self {
         self.settings.insert(name, value);
         self
@@ -156,6 +158,7 @@ impl ReplicaSetBuilder {
         let mut settings = doc! {
             "electionTimeoutMillis": milliseconds(ELECTION_TIMEOUT),
             "heartbeatIntervalMillis": milliseconds(HEARTBEAT_INTERVAL),
+            "heartbeatTimeoutSecs": HEARTBEAT_TIMEOUT_SECONDS,
             // A secondary that finds itself behind the start of another's oplog, as happens while a set is young,
             // would not copy from it for a minute, not even when it becomes the primary.
             "chainingAllowed": false,

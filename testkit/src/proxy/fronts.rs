@@ -25,7 +25,7 @@ use crate::{
 /// let first = MongosProxy::start(&set).await?;
 /// let second = MongosProxy::start(&set).await?;
 /// let uri = MongosProxy::uri_of(&[&first, &second], &[("retryWrites", "true")]);
-/// first.proxy().cut();
+/// first.proxy().cut().await;
 /// # let _ = uri;
 /// # Ok(()) }
 /// ```

@@ -7,6 +7,7 @@ mod serve;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -79,7 +80,14 @@ struct Shared {
     /// How often all connections were closed.
     closings: watch::Sender<u64>,
     ended: watch::Sender<bool>,
-    connections: watch::Sender<(u64, u64)>,
+    connections: watch::Sender<Connections>,
+}
+
+/// The connections, numbered from 1.
+#[derive(Debug, Default)]
+struct Connections {
+    accepted: u64,
+    open: BTreeSet<u64>,
 }
 
 /// Writes the script of a [`ScriptedServer`].
@@ -219,18 +227,21 @@ impl ScriptedServer {
     }
 
     /// How many connections are open now.
-    pub fn connections(&self) -> u64 {
-        self.shared.connections.borrow().1
+    pub fn connections(&self) -> usize {
+        self.shared.connections.borrow().open.len()
     }
 
     /// How many connections were ever made.
     pub fn accepted(&self) -> u64 {
-        self.shared.connections.borrow().0
+        self.shared.connections.borrow().accepted
     }
 
-    /// Closes all connections; new ones are accepted.
-    pub fn close_connections(&self) {
+    /// Closes all connections of the present and waits until they are closed; new ones are accepted.
+    pub async fn close_connections(&self) {
+        let mut connections = self.shared.connections.subscribe();
+        let last = self.accepted();
         self.shared.closings.send_modify(|count| *count += 1);
+        let _ = connections.wait_for(|connections| connections.open.first().is_none_or(|first| *first > last)).await;
     }
 
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {

@@ -143,7 +143,8 @@ async fn connections_are_counted_and_closed() {
     let mut first = client(&server).await;
     let _second = client(&server).await;
     assert_eq!((server.connections(), server.accepted()), (2, 2));
-    server.close_connections();
+    server.close_connections().await;
+    assert_eq!(server.connections(), 0);
     assert!(first.command("db", doc! { "ping": 1 }, LIMIT).await.unwrap_err().is_network());
     drop(client(&server).await);
     let address = server.socket_address();

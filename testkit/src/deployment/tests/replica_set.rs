@@ -23,7 +23,7 @@ async fn elections_follow_what_happens_to_primaries() {
     first.start().await.unwrap();
     set.wait_until_healthy().await.unwrap();
 
-    third.pause().unwrap();
+    third.pause().await.unwrap();
     let fourth = set.wait_for_primary_other_than(&third).await.unwrap();
     third.resume().unwrap();
     set.wait_until_healthy().await.unwrap();

@@ -29,12 +29,12 @@ async fn a_paused_server_is_silent_until_resumed() {
     let server = Standalone::start().await.unwrap();
     let member = server.member();
     member.hello().await.unwrap();
-    member.pause().unwrap();
+    member.pause().await.unwrap();
     assert!(member.hello().await.unwrap_err().is_network());
     assert!(member.is_running());
     member.resume().unwrap();
     member.hello().await.unwrap();
-    member.pause().unwrap();
+    member.pause().await.unwrap();
     member.stop().await.unwrap();
 }
 
