@@ -1,7 +1,8 @@
 //! The threads on which the kit does its work.
 //!
-//! A deployment is often started by one test and used by others, each with a runtime of its own that ends with it, so no
-//! socket or process handle may belong to the caller's runtime. It also keeps the kit's clock running where a test has paused its own.
+//! A deployment is often started by one test and used by others, each with a runtime of its own that ends with it, so
+//! no socket or process handle may belong to the caller's runtime. It also keeps the kit's clock running where a test
+//! has paused its own.
 
 use std::{future::Future, sync::OnceLock};
 

@@ -20,8 +20,8 @@ use crate::{
     wire::message::{HEADER, Header, MORE_TO_COME, Message, OP_MSG, OP_QUERY, int32, op_msg, op_reply},
 };
 
-/// A pretended server with replies made beforehand, each connection of which has a thread of its own that does nothing but
-/// read a message, look at the command's name and write the reply.
+/// A pretended server with replies made beforehand, each connection of which has a thread of its own that does
+/// nothing but read a message, look at the command's name and write the reply.
 ///
 /// | command | reply |
 /// |---|---|
@@ -78,7 +78,8 @@ impl InstantStub {
     /// Starts a stub whose `find` gives `document`.
     ///
     /// # Errors
-    /// Those of listening on the loopback interface or of starting a thread; [`io::ErrorKind::InvalidData`] for a document that cannot be encoded.
+    /// Those of listening on the loopback interface or of starting a thread; [`io::ErrorKind::InvalidData`] for a
+    /// document that cannot be encoded.
     pub fn start(role: Role, document: Document) -> io::Result<Self> {
         let (listener, port) = ports::listen()?;
         listener.set_nonblocking(false)?;

@@ -33,7 +33,8 @@ impl FailPoint {
     }
 
     /// `failCommand` for these commands, always on. Say next how they fail: [`error_code`](Self::error_code),
-    /// [`close_connection`](Self::close_connection), [`block`](Self::block), [`write_concern_error`](Self::write_concern_error).
+    /// [`close_connection`](Self::close_connection), [`block`](Self::block),
+    /// [`write_concern_error`](Self::write_concern_error).
     pub fn fail_command<'a>(commands: impl IntoIterator<Item = &'a str>) -> Self {
         let commands: Vec<_> = commands.into_iter().collect();
         Self::named("failCommand").data("failCommands", commands)

@@ -3,7 +3,10 @@
 use std::{
     future::Future,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,7 @@ use crate::{
     error::{Error, Result},
     process::{ServerProcess, Signal},
     proxy::Proxy,
+    wait::{self, Look},
     wire::client::{Client, Credentials, number},
 };
 
@@ -41,6 +45,8 @@ struct Inner {
     /// Set once the user exists.
     credentials: Mutex<Option<Credentials>>,
     idle: Mutex<Vec<Client>>,
+    /// Set when the deployment ends: a start still under way must not bring the server back.
+    ended: AtomicBool,
     /// One start, stop or kill at a time.
     life: tokio::sync::Mutex<()>,
 }
@@ -65,6 +71,7 @@ impl Member {
             process: Mutex::new(Some(Arc::new(process))),
             credentials: Mutex::default(),
             idle: Mutex::default(),
+            ended: AtomicBool::new(false),
             life: tokio::sync::Mutex::default(),
         })))
     }
@@ -76,7 +83,11 @@ impl Member {
 
     /// Kills the process without waiting; for destructors.
     pub(crate) fn end_now(&self) {
-        lock(&self.0.process).take();
+        let mut process = lock(&self.0.process);
+        self.0.ended.store(true, Ordering::SeqCst);
+        if let Some(process) = process.take() {
+            let _ = process.signal(Signal::Kill);
+        }
         lock(&self.0.idle).clear();
     }
 
@@ -180,7 +191,8 @@ impl Member {
         self.in_background(|member| async move { member.end(Signal::Kill).await }).await
     }
 
-    /// Ends the server in order, as an operator would (`SIGTERM`), and waits until it is gone. A primary hands over first.
+    /// Ends the server in order, as an operator would (`SIGTERM`), and waits until it is gone. A primary hands over
+    /// first.
     ///
     /// # Errors
     /// [`Error::Invalid`] when it does not run, [`Error::Timeout`] when it does not end within 30 s.
@@ -191,10 +203,8 @@ impl Member {
     async fn end(&self, signal: Signal) -> Result<()> {
         let _one_at_a_time = self.0.life.lock().await;
         let process = self.signal(signal)?;
-        if signal == Signal::Terminate {
-            self.signal(Signal::Continue)
-                .or_else(|error| if self.is_running() { Err(error) } else { Ok(process.clone()) })?;
-        }
+        // A paused server would not notice that it is to end.
+        let _ = process.signal(Signal::Continue);
         let gone = tokio::time::timeout(PATIENCE, process.exited()).await;
         lock(&self.0.idle).clear();
         gone.map(drop).map_err(|_| Error::Timeout {
@@ -215,7 +225,11 @@ impl Member {
                 return Err(Error::Invalid(format!("{} runs already", member.direct_address())));
             }
             let process = member.0.launch.start().await?;
-            *lock(&member.0.process) = Some(Arc::new(process));
+            let mut place = lock(&member.0.process);
+            if member.0.ended.load(Ordering::SeqCst) {
+                return Err(Error::Invalid(format!("the deployment of {} has ended", member.direct_address())));
+            }
+            *place = Some(Arc::new(process));
             Ok(())
         })
         .await
@@ -234,8 +248,16 @@ impl Member {
     ///
     /// # Errors
     /// [`Error::Invalid`] when it does not run.
-    pub fn pause(&self) -> Result<()> {
-        self.signal(Signal::Stop).map(drop)
+    pub async fn pause(&self) -> Result<()> {
+        self.in_background(|member| async move {
+            let process = member.signal(Signal::Stop)?;
+            wait::until(&format!("{} to freeze", member.direct_address()), PATIENCE, || async {
+                let is_over = process.is_frozen() || process.exit_status().is_some();
+                Ok(if is_over { Look::Done(()) } else { Look::NotYet("running".into()) })
+            })
+            .await
+        })
+        .await
     }
 
     /// Thaws a paused process (`SIGCONT`).
@@ -249,12 +271,13 @@ impl Member {
     /// Runs `command` in the database `admin`, past any proxy, and returns the reply.
     ///
     /// # Errors
-    /// [`Error::Command`] when the server refuses, [`Error::Network`] when it cannot be reached or does not answer within 30 s.
+    /// [`Error::Command`] when the server refuses, [`Error::Network`] when it cannot be reached or does not answer
+    /// within 30 s.
     pub async fn admin(&self, command: Document) -> Result<Document> {
         self.command("admin", command).await
     }
 
-    /// Runs `command` in `database`, past any proxy, and returns the reply.
+    /// Runs `command` in `database`, past any proxy, and returns the reply. Secondaries are read from too.
     ///
     /// # Errors
     /// As [`admin`](Self::admin).
@@ -276,7 +299,11 @@ impl Member {
     }
 
     /// Runs a command on an idle connection, or a new one. Runs on the kit's runtime.
-    pub(crate) async fn run(&self, database: &str, command: Document, limit: Duration) -> Result<Document> {
+    pub(crate) async fn run(&self, database: &str, mut command: Document, limit: Duration) -> Result<Document> {
+        if !command.contains_key("$readPreference") && !command.contains_key("autocommit") {
+            // As of any direct connection, so that secondaries answer too.
+            command.insert("$readPreference", doc! { "mode": "primaryPreferred" });
+        }
         let idle = lock(&self.0.idle).pop().filter(Client::is_open);
         let mut client = match idle {
             Some(client) => client,

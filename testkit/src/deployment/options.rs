@@ -76,7 +76,8 @@ macro_rules! server_option_setters {
             self
         }
 
-        /// Lets the servers listen on a Unix socket too; see [`Member::socket_address`](crate::Member::socket_address). Default: no.
+        /// Lets the servers listen on a Unix socket too; see
+        /// [`Member::socket_address`](crate::Member::socket_address). Default: no.
         pub fn unix_socket(mut self) -> Self {
             self.server.unix_socket = true;
             self
@@ -84,8 +85,8 @@ macro_rules! server_option_setters {
 
         /// Puts a [`Proxy`](crate::Proxy) in front of every member, whose address the member goes by. Default: no.
         ///
-        /// A driver then only ever sees the proxies, and so do the members of a replica set among themselves. The kit's own
-        /// commands do not pass through them.
+        /// A driver then only ever sees the proxies, and so do the members of a replica set among themselves. The
+        /// kit's own commands do not pass through them.
         pub fn behind_proxies(mut self) -> Self {
             self.server.behind_proxies = true;
             self

@@ -24,8 +24,10 @@ use crate::{
     wire::client::Client,
 };
 
-const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
+const ELECTION_TIMEOUT: Duration = Duration::from_millis(1500);
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(250);
+/// Also how long a member that is frozen or cut off keeps the others from electing another.
+const HEARTBEAT_TIMEOUT_SECONDS: i32 = 2;
 
 /// A replica set of `mongod` processes on the loopback interface, which ends when this value is dropped or the process
 /// ends.
@@ -61,7 +63,7 @@ pub struct ReplicaSet {
 ///
 /// let set = ReplicaSet::builder(2)
 ///     .member(1, MemberOptions::new().priority(0.5).tag("dc", "west"))
-///     .add_member(MemberOptions::new().arbiter())
+///     .with_member(MemberOptions::new().arbiter())
 ///     .auth("user", "secret")
 ///     .start()
 ///     .await?;
@@ -95,17 +97,18 @@ impl ReplicaSetBuilder {
     }
 
     /// Adds a member at the end.
-    pub fn add_member(mut self, options: MemberOptions) -> Self {
+    pub fn with_member(mut self, options: MemberOptions) -> Self {
         self.members.push(options);
         self
     }
 
-    /// After how long without a primary the others elect one. Default: one second.
+    /// After how long without a primary the others elect one. Default: 1.5 seconds.
     pub fn election_timeout(self, timeout: Duration) -> Self {
         self.setting("electionTimeoutMillis", milliseconds(timeout))
     }
 
-    /// Sets any field of `settings` in the configuration of the set.
+    /// Sets any field of `settings` in the configuration of the set. The kit's own are short election timeouts and
+    /// heartbeats, and `chainingAllowed: false`.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<Bson>) -> Self {
         self.settings.insert(name, value);
         self
@@ -115,11 +118,12 @@ impl ReplicaSetBuilder {
     /// are ready.
     ///
     /// # Errors
-    /// [`Error::Provision`] without a `mongod`, [`Error::Start`] with the end of the log when a member does not come up,
-    /// [`Error::Command`] when the configuration is refused, [`Error::Timeout`] when the set does not get ready in 30 s.
+    /// [`Error::Provision`] without a `mongod`, [`Error::Start`] with the end of the log when a member does not come
+    /// up, [`Error::Command`] when the configuration is refused, [`Error::Timeout`] when the set does not get ready
+    /// in 30 s.
     ///
     /// # Cancel safety
-    /// Safe: servers that are starting are killed.
+    /// Safe: the servers are then killed once they have started.
     pub async fn start(self) -> Result<ReplicaSet> {
         let mongod = match self.server.mongod.clone() {
             Some(mongod) => mongod,
@@ -154,6 +158,10 @@ impl ReplicaSetBuilder {
         let mut settings = doc! {
             "electionTimeoutMillis": milliseconds(ELECTION_TIMEOUT),
             "heartbeatIntervalMillis": milliseconds(HEARTBEAT_INTERVAL),
+            "heartbeatTimeoutSecs": HEARTBEAT_TIMEOUT_SECONDS,
+            // A secondary that finds itself behind the start of another's oplog, as happens while a set is young,
+            // would not copy from it for a minute, not even when it becomes the primary.
+            "chainingAllowed": false,
         };
         settings.extend(self.settings.clone());
         doc! { "_id": &self.name, "members": entries.collect::<Vec<_>>(), "settings": settings }
@@ -188,6 +196,9 @@ impl ReplicaSet {
         let mut client = Client::connect(first.direct_socket(), None, PATIENCE).await?;
         client.command("admin", doc! { "replSetInitiate": config }, PATIENCE).await?;
         drop(client);
+        elections::wait_until_configured(&self.members).await?;
+        // Otherwise the election timeout would pass first.
+        elections::elect(&self.members, first).await?;
         let primary = elections::wait_for_primary(&self.members, None).await?;
         create_root(primary.direct_socket(), &self.options).await?;
         for member in &self.members {

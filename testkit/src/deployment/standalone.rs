@@ -41,11 +41,11 @@ impl StandaloneBuilder {
     /// Starts the server and waits until it answers.
     ///
     /// # Errors
-    /// [`Error::Provision`](crate::Error::Provision) without a `mongod`, [`Error::Start`](crate::Error::Start) with the end of
-    /// the log when it does not come up.
+    /// [`Error::Provision`](crate::Error::Provision) without a `mongod`, [`Error::Start`](crate::Error::Start) with
+    /// the end of the log when it does not come up.
     ///
     /// # Cancel safety
-    /// Safe: a server that is starting is killed.
+    /// Safe: the server is then killed once it has started.
     pub async fn start(self) -> Result<Standalone> {
         let mongod = match self.server.mongod.clone() {
             Some(mongod) => mongod,

@@ -1,8 +1,8 @@
 //! Server processes and their directories, which never outlive the test process.
 //!
 //! A process cannot ask Linux to be killed with its parent without unsafe code, and a killed test process runs no
-//! destructor. So each server is the child of a small shell that holds the reading end of a pipe from the test process. When the pipe closes, which the
-//! kernel sees to however the test process ends, the shell kills the server.
+//! destructor. So each server is the child of a small shell that holds the reading end of a pipe from the test
+//! process. When the pipe closes, which the kernel sees to however the test process ends, the shell kills the server.
 
 mod directory;
 #[cfg(not(unix))]

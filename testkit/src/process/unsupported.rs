@@ -22,6 +22,10 @@ impl ServerProcess {
         None
     }
 
+    pub(crate) fn is_frozen(&self) -> bool {
+        false
+    }
+
     pub(crate) async fn exited(&self) -> i32 {
         std::future::pending().await
     }

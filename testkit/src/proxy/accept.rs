@@ -9,7 +9,10 @@ use std::{
 
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Shared, relay};
+use super::{
+    Shared,
+    relay::{self, Cuts},
+};
 use crate::{
     background,
     deployment::{Member, current_primary},
@@ -80,10 +83,16 @@ fn take(shared: &Arc<Shared>, stream: TcpStream) {
     let ordinal = shared.accepted.fetch_add(1, Ordering::SeqCst);
     let count = shared.disguises.len().max(1) as u64;
     let disguise = usize::try_from(ordinal % count).ok().and_then(|index| shared.disguises.get(index).copied());
+    let cuts = shared.cuts.subscribe();
+    let cut_before = cuts.borrow().0;
+    shared.open.send_modify(|open| {
+        open.insert(ordinal, cut_before);
+    });
     let shared = shared.clone();
     background::spawn(async move {
-        shared.open.fetch_add(1, Ordering::SeqCst);
-        relay::relay(&shared, stream, disguise.unwrap_or_default()).await;
-        shared.open.fetch_sub(1, Ordering::SeqCst);
+        relay::relay(&shared, stream, disguise.unwrap_or_default(), Cuts { receiver: cuts, ordinal }).await;
+        shared.open.send_modify(|open| {
+            open.remove(&ordinal);
+        });
     });
 }

@@ -70,6 +70,17 @@ pub(super) enum Disguised {
 }
 
 impl Disguise {
+    /// What to forward instead of the request `body`, if anything: a member does not take back the recovery
+    /// token it never gave.
+    pub(super) fn apply_to_request(self, body: &Document) -> Option<Document> {
+        if self == Self::None || !body.contains_key("recoveryToken") {
+            return None;
+        }
+        let mut body = body.clone();
+        body.remove("recoveryToken");
+        Some(body)
+    }
+
     /// What to forward instead of `reply`, the answer to a request of these `traits`.
     pub(super) fn apply(self, traits: Traits, reply: &Document) -> Disguised {
         if self == Self::None {

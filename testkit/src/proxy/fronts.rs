@@ -12,9 +12,10 @@ use crate::{
 
 /// A proxy that looks like a mongos and leads to the primary of a replica set.
 ///
-/// It answers `hello` as a mongos does, and adds a recovery token to replies in transactions. Everything else is the primary's own answer, so
-/// it is no test of a real router: there are no shards, a secondary read preference reads from the primary, and after an election the old primary's
-/// connections end with an error at their next command or `hello`, while new ones lead to the new primary.
+/// It answers `hello` as a mongos does, and adds a recovery token to replies in transactions. Everything else is the
+/// primary's own answer, so it is no test of a real router: there are no shards, a secondary read preference reads
+/// from the primary, and after an election the old primary's connections end with an error at their next command or
+/// `hello`, while new ones lead to the new primary.
 ///
 /// ```no_run
 /// # async fn example() -> mongo_actors_testkit::Result<()> {
@@ -24,7 +25,7 @@ use crate::{
 /// let first = MongosProxy::start(&set).await?;
 /// let second = MongosProxy::start(&set).await?;
 /// let uri = MongosProxy::uri_of(&[&first, &second], &[("retryWrites", "true")]);
-/// first.proxy().cut();
+/// first.proxy().cut().await;
 /// # let _ = uri;
 /// # Ok(()) }
 /// ```
@@ -71,8 +72,9 @@ impl MongosProxy {
 /// A proxy that looks like a load balancer in front of several mongoses, all of which lead to the primary of a
 /// replica set.
 ///
-/// Connections are given to the services in turn; each tells its own `serviceId` to clients whose `hello` says `loadBalanced: true`. Else it is as
-/// [`MongosProxy`]; in particular a cursor or transaction on one service can be continued on another, which real ones refuse.
+/// Connections are given to the services in turn; each tells its own `serviceId` to clients whose `hello` says
+/// `loadBalanced: true`. Else it is as [`MongosProxy`]; in particular a cursor or transaction on one service can be
+/// continued on another, which real ones refuse.
 #[derive(Clone, Debug)]
 pub struct LoadBalancerProxy {
     proxy: Proxy,

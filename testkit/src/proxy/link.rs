@@ -64,11 +64,9 @@ impl Link {
             };
             return partly(frame, sent, fault.ending);
         }
-        if expects_reply(&frame) {
-            let traits = match self.disguise {
-                Disguise::None => Traits { hello: is_hello(&command), ..Traits::default() },
-                _ => Message::parse(&frame).map(|message| Traits::of(&command, &message.body)).unwrap_or_default(),
-            };
+        let wants_reply = expects_reply(&frame);
+        let (frame, traits) = self.for_router(&command, frame);
+        if wants_reply {
             self.pending.insert(header.request_id, Pending { command, traits });
         }
         vec![Item::Bytes(frame)]
@@ -99,6 +97,18 @@ impl Link {
             self.pending.insert(header.request_id, pending);
         }
         vec![Item::Bytes(frame)]
+    }
+
+    /// The request to forward where a router is pretended, and what the reply will depend on.
+    fn for_router(&self, command: &str, frame: Vec<u8>) -> (Vec<u8>, Traits) {
+        if self.disguise == Disguise::None {
+            return (frame, Traits { hello: is_hello(command), ..Traits::default() });
+        }
+        let Ok(message) = Message::parse(&frame) else { return (frame, Traits::default()) };
+        let traits = Traits::of(command, &message.body);
+        let changed = self.disguise.apply_to_request(&message.body);
+        let encoded = changed.and_then(|body| op_msg(message.header.request_id, 0, 0, &body).ok());
+        (encoded.unwrap_or(frame), traits)
     }
 
     fn disguised(&self, traits: Traits, frame: &[u8]) -> Result<Option<Vec<u8>>, Ending> {

@@ -10,11 +10,12 @@ mod relay;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -37,11 +38,12 @@ const LISTENER_LIMIT: Duration = Duration::from_secs(10);
 
 /// A TCP proxy on the loopback interface that can be told to misbehave while it runs.
 ///
-/// It forwards whole MongoDB messages, so that it can tell which command a byte belongs to; traffic that is not MongoDB's, such as TLS, is
-/// forwarded as it comes, and a [`Break`] never meets it. Commands inside compressed messages are not recognised either.
+/// It forwards whole MongoDB messages, so that it can tell which command a byte belongs to; traffic that is not
+/// MongoDB's, such as TLS, is forwarded as it comes, and a [`Break`] never meets it. Commands inside compressed
+/// messages are not recognised either.
 ///
-/// Handles are cheap to clone; the proxy and its connections end with the last of them. Faults spare the members' traffic among themselves
-/// unless [`affect`](Self::affect) says otherwise.
+/// Handles are cheap to clone; the proxy and its connections end with the last of them. Faults spare the members'
+/// traffic among themselves unless [`affect`](Self::affect) says otherwise.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -87,7 +89,8 @@ struct Shared {
     listening: watch::Sender<bool>,
     closed: watch::Sender<bool>,
     fired: watch::Sender<u64>,
-    open: AtomicUsize,
+    /// The open connections by number, each with the count of the last cut it has obeyed or was spared by.
+    open: watch::Sender<BTreeMap<u64, u64>>,
     accepted: AtomicU64,
 }
 
@@ -113,7 +116,7 @@ impl Proxy {
             listening: watch::Sender::new(true),
             closed: watch::Sender::new(false),
             fired: watch::Sender::new(0),
-            open: AtomicUsize::new(0),
+            open: watch::Sender::default(),
             accepted: AtomicU64::new(0),
         });
         background::spawn(accept::accept(shared.clone(), listener));
@@ -139,8 +142,9 @@ impl Proxy {
         self.change(direction, |way| way.latency = latency);
     }
 
-    /// Forwards nothing more in `direction`, while connections stay open and new ones are accepted: a half-open connection, or a
-    /// network that swallows packets. What arrives meanwhile is forwarded after [`resume`](Self::resume).
+    /// Forwards nothing more in `direction`, while connections stay open and new ones are accepted: a half-open
+    /// connection, or a network that swallows packets. What arrives meanwhile is forwarded after
+    /// [`resume`](Self::resume).
     pub fn stall(&self, direction: Direction) {
         self.change(direction, |way| way.stalled = true);
     }
@@ -156,21 +160,25 @@ impl Proxy {
         self.change(direction, |way| way.set_budget(bytes));
     }
 
-    /// Resets all connections of the present.
-    pub fn cut(&self) {
-        self.end_connections(Ending::Reset);
+    /// Resets all connections of the present and waits until that is done.
+    pub async fn cut(&self) {
+        self.end_connections(Ending::Reset).await;
     }
 
-    /// Closes all connections of the present in order, as a server does that ends.
-    pub fn close_connections(&self) {
-        self.end_connections(Ending::Orderly);
+    /// Closes all connections of the present in order, as a server does that ends, and waits until that is done.
+    pub async fn close_connections(&self) {
+        self.end_connections(Ending::Orderly).await;
     }
 
-    fn end_connections(&self, ending: Ending) {
+    async fn end_connections(&self, ending: Ending) {
+        let mut this_cut = 0;
         self.shared().cuts.send_modify(|(count, how)| {
             *count += 1;
             *how = ending;
+            this_cut = *count;
         });
+        let mut open = self.shared().open.subscribe();
+        let _ = open.wait_for(|open| open.values().all(|obeyed| *obeyed >= this_cut)).await;
     }
 
     /// Stops listening: whoever connects is refused, including other members. Present connections stay.
@@ -247,7 +255,7 @@ impl Proxy {
 
     /// How many connections pass through the proxy now.
     pub fn connections(&self) -> usize {
-        self.shared().open.load(Ordering::SeqCst)
+        self.shared().open.borrow().len()
     }
 
     /// How many connections were ever accepted.

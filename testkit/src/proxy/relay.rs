@@ -37,6 +37,12 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Whether faults concern the connection.
+    fn suffers(&self) -> bool {
+        let scope = self.shared.faults.borrow().scope;
+        self.link.lock().unwrap_or_else(PoisonError::into_inner).suffers(scope)
+    }
+
     /// What becomes of `frame`, which came from that side.
     fn items(&self, from: Side, frame: Vec<u8>) -> Vec<Item> {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,27 +64,40 @@ impl Context<'_> {
     }
 }
 
+/// What tells a connection of cuts.
+pub(super) struct Cuts {
+    pub(super) receiver: watch::Receiver<(u64, Ending)>,
+    /// The number of the connection.
+    pub(super) ordinal: u64,
+}
+
+impl Cuts {
+    /// Waits for a cut that concerns the connection, or the end of the proxy.
+    async fn wait(&mut self, context: &Context<'_>) -> Ending {
+        let mut closed = context.shared.closed.subscribe();
+        loop {
+            tokio::select! {
+                           _ = closed.wait_for(|closed| *closed) => return Ending::Reset,
+                           changed = self.receiver.changed() => {
+                               let (count, ending) = *self.receiver.borrow_and_update();
+                               if changed.is_err() || context.suffers() {
+                                   return ending;
+                               }
+                               context.shared.open.send_modify(|open| {
+            open.insert(self.ordinal, count);
+            });
+                           }
+                       }
+        }
+    }
+}
+
 /// Forwards between `client` and a new connection to the server until either ends or the proxy ends it.
-pub(super) async fn relay(shared: &Arc<Shared>, mut client: TcpStream, disguise: Disguise) {
+pub(super) async fn relay(shared: &Arc<Shared>, mut client: TcpStream, disguise: Disguise, mut cuts: Cuts) {
     let _ = client.set_nodelay(true);
     let link = Mutex::new(Link::new(disguise));
     let context = Context { shared, link: &link };
-    let mut cuts = shared.cuts.subscribe();
-    let mut closed = shared.closed.subscribe();
-    let stopped = async {
-        loop {
-            tokio::select! {
-                _ = closed.wait_for(|closed| *closed) => return Ending::Reset,
-                changed = cuts.changed() => {
-                    let (_, ending) = *cuts.borrow_and_update();
-                    let scope = shared.faults.borrow().scope;
-                    if changed.is_err() || context.link.lock().unwrap_or_else(PoisonError::into_inner).suffers(scope) {
-                        return ending;
-                    }
-                }
-            }
-        }
-    };
+    let stopped = cuts.wait(&context);
     tokio::pin!(stopped);
     let connected = tokio::select! {
         connected = shared.upstream.connect() => connected,

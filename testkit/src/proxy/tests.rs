@@ -69,10 +69,10 @@ async fn a_stalled_proxy_swallows_and_later_delivers() {
 async fn connections_are_cut_or_closed() {
     let (_server, proxy) = pair().await;
     let mut reset = client(&proxy).await;
-    proxy.cut();
+    proxy.cut().await;
     assert!(matches!(kind(insert(&mut reset).await), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe));
     let mut closed = client(&proxy).await;
-    proxy.close_connections();
+    proxy.close_connections().await;
     assert!(insert(&mut closed).await.unwrap_err().is_network());
     insert(&mut client(&proxy).await).await.unwrap();
     assert_eq!(proxy.accepted(), 3);

@@ -7,6 +7,7 @@ mod serve;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -43,10 +44,11 @@ pub struct Received {
     pub expects_reply: bool,
 }
 
-/// A pretended server on the loopback interface that records the commands it gets and answers as it is told, right or wrong.
+/// A pretended server on the loopback interface that records the commands it gets and answers as it is told, right or
+/// wrong.
 ///
-/// By itself it answers `hello`, and accepts `ping`, `endSessions`, `killCursors`, `commitTransaction` and `abortTransaction`; any other
-/// command is unknown to it. It ends when it is dropped.
+/// By itself it answers `hello`, and accepts `ping`, `endSessions`, `killCursors`, `commitTransaction` and
+/// `abortTransaction`; any other command is unknown to it. It ends when it is dropped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -78,7 +80,14 @@ struct Shared {
     /// How often all connections were closed.
     closings: watch::Sender<u64>,
     ended: watch::Sender<bool>,
-    connections: watch::Sender<(u64, u64)>,
+    connections: watch::Sender<Connections>,
+}
+
+/// The connections, numbered from 1.
+#[derive(Debug, Default)]
+struct Connections {
+    accepted: u64,
+    open: BTreeSet<u64>,
 }
 
 /// Writes the script of a [`ScriptedServer`].
@@ -181,7 +190,7 @@ impl ScriptedServer {
     }
 
     /// Answers the next command of this name so. Several are used in the order they were given.
-    pub fn next(&self, command: impl Into<String>, reply: Reply) {
+    pub fn once(&self, command: impl Into<String>, reply: Reply) {
         self.script().next(command.into(), reply);
     }
 
@@ -218,18 +227,21 @@ impl ScriptedServer {
     }
 
     /// How many connections are open now.
-    pub fn connections(&self) -> u64 {
-        self.shared.connections.borrow().1
+    pub fn connections(&self) -> usize {
+        self.shared.connections.borrow().open.len()
     }
 
     /// How many connections were ever made.
     pub fn accepted(&self) -> u64 {
-        self.shared.connections.borrow().0
+        self.shared.connections.borrow().accepted
     }
 
-    /// Closes all connections; new ones are accepted.
-    pub fn close_connections(&self) {
+    /// Closes all connections of the present and waits until they are closed; new ones are accepted.
+    pub async fn close_connections(&self) {
+        let mut connections = self.shared.connections.subscribe();
+        let last = self.accepted();
         self.shared.closings.send_modify(|count| *count += 1);
+        let _ = connections.wait_for(|connections| connections.open.first().is_none_or(|first| *first > last)).await;
     }
 
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {

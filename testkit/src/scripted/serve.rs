@@ -37,17 +37,20 @@ async fn connection(shared: Arc<Shared>, mut stream: TcpStream) {
     let mut ended = shared.ended.subscribe();
     let mut closings = shared.closings.subscribe();
     let mut number = 0;
-    shared.connections.send_modify(|(ever, now)| {
-        *ever += 1;
-        *now += 1;
-        number = *ever;
+    shared.connections.send_modify(|connections| {
+        connections.accepted += 1;
+        number = connections.accepted;
+        connections.open.insert(number);
     });
     tokio::select! {
         _ = serve(&shared, &mut stream, number) => {}
         _ = ended.wait_for(|ended| *ended) => {}
         _ = closings.changed() => {}
     }
-    shared.connections.send_modify(|(_, now)| *now -= 1);
+    drop(stream);
+    shared.connections.send_modify(|connections| {
+        connections.open.remove(&number);
+    });
 }
 
 /// What follows a reply.

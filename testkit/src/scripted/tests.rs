@@ -43,7 +43,7 @@ async fn replies_follow_the_script() {
     let second = client.command("db", doc! { "find": "c" }, LIMIT).await.unwrap_err();
     assert_eq!(second.code(), Some(11_602));
     assert!(client.command("db", doc! { "find": "c" }, LIMIT).await.is_ok());
-    server.next("find", Reply::ok());
+    server.once("find", Reply::ok());
     assert!(!client.command("db", doc! { "find": "c" }, LIMIT).await.unwrap().contains_key("cursor"));
     let echo = client.command("db", doc! { "echo": 1 }, LIMIT).await.unwrap();
     assert_eq!(echo.get_str("db").unwrap(), "db");
@@ -143,7 +143,8 @@ async fn connections_are_counted_and_closed() {
     let mut first = client(&server).await;
     let _second = client(&server).await;
     assert_eq!((server.connections(), server.accepted()), (2, 2));
-    server.close_connections();
+    server.close_connections().await;
+    assert_eq!(server.connections(), 0);
     assert!(first.command("db", doc! { "ping": 1 }, LIMIT).await.unwrap_err().is_network());
     drop(client(&server).await);
     let address = server.socket_address();

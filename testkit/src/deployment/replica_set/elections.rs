@@ -16,6 +16,8 @@ use crate::{
 const STEP_DOWN_SECONDS: i32 = 60;
 /// A step-up is asked for again and again, each with this limit.
 const STEP_UP_LIMIT: Duration = Duration::from_secs(5);
+/// So that a member that does not win is not kept busy with elections.
+const STEP_UP_PAUSE: Duration = Duration::from_millis(75);
 
 impl ReplicaSet {
     /// The present primary; waits up to 30 s for one.
@@ -78,8 +80,7 @@ impl ReplicaSet {
         let members = self.members.clone();
         background::run(async move {
             let old = wait_for_primary(&members, None).await?;
-            let command =
-                doc! { "replSetStepDown": STEP_DOWN_SECONDS, "secondaryCatchUpPeriodSecs": 10, "force": true };
+            let command = doc! { "replSetStepDown": STEP_DOWN_SECONDS, "secondaryCatchUpPeriodSecs": 10 };
             match old.run("admin", command, PATIENCE).await {
                 // Servers before 4.2 close the connection instead of answering.
                 Ok(_) | Err(Error::Network { .. }) => {}
@@ -174,7 +175,17 @@ pub(super) async fn wait_until_healthy(members: &[Member]) -> Result<()> {
     .await
 }
 
-async fn elect(members: &[Member], chosen: &Member) -> Result<()> {
+/// Waits until the configuration has come to all members, so that they can vote.
+pub(super) async fn wait_until_configured(members: &[Member]) -> Result<()> {
+    wait::until("the configuration to reach all members", PATIENCE, || async {
+        let seen = greet(members).await;
+        let knows = |(_, hello): &(Member, Option<Document>)| hello.as_ref().is_some_and(|h| h.contains_key("setName"));
+        Ok(if seen.iter().all(knows) { Look::Done(()) } else { Look::NotYet(describe(&seen)) })
+    })
+    .await
+}
+
+pub(super) async fn elect(members: &[Member], chosen: &Member) -> Result<()> {
     let what = format!("the election of {}", chosen.direct_address());
     wait::until(&what, PATIENCE, || async {
         let seen = greet(members).await;
@@ -183,7 +194,10 @@ async fn elect(members: &[Member], chosen: &Member) -> Result<()> {
         }
         match chosen.run("admin", doc! { "replSetStepUp": 1 }, STEP_UP_LIMIT).await {
             Ok(_) => Ok(Look::NotYet(describe(&seen))),
-            Err(error) => Ok(Look::NotYet(format!("{}; {error}", describe(&seen)))),
+            Err(error) => {
+                tokio::time::sleep(STEP_UP_PAUSE).await;
+                Ok(Look::NotYet(format!("{}; {error}", describe(&seen))))
+            }
         }
     })
     .await

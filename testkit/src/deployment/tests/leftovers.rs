@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::*;
-use crate::wait::{self, Look};
+use crate::{
+    process::ServerProcess,
+    wait::{self, Look},
+};
 
 /// Tells the child process which part to play.
 const PART: &str = "MONGO_TESTKIT_CHILD";
@@ -35,7 +38,12 @@ async fn dropping_ends_all() {
     let pids: Vec<_> = set.members().iter().filter_map(Member::pid).collect();
     let directory = set.members()[0].directory().parent().unwrap().to_owned();
     assert!(pids.len() == 2 && pids.iter().all(|pid| is_alive(*pid)) && directory.exists());
-    set.members()[1].pause().unwrap();
+    // A server may end by itself when its files vanish; this program has none.
+    let log = set.members()[0].directory().join("sleep.log");
+    let sleep = async move { ServerProcess::spawn("sleep".as_ref(), &["1000".into()], &log).await.unwrap() };
+    let sleep = crate::background::run(sleep).await;
+    println!("\npid={}", sleep.pid());
+    set.members()[1].pause().await.unwrap();
     drop(set);
     assert!(!directory.exists());
     assert!(!kept.is_running());
@@ -77,7 +85,7 @@ async fn a_killed_process_leaves_nothing() {
         }
     }
     let directory = directory.unwrap();
-    assert!(pids.len() == 2 && pids.iter().all(|pid| is_alive(*pid)) && directory.exists());
+    assert!(pids.len() == 3 && pids.iter().all(|pid| is_alive(*pid)) && directory.exists());
     child.kill().unwrap(); // SIGKILL
     child.wait().unwrap();
     is_gone(&pids, &directory).await;
@@ -95,7 +103,12 @@ async fn child() {
         println!("\npid={}", member.pid().unwrap());
     }
     println!("\ndirectory={}", set.members()[0].directory().parent().unwrap().display());
-    set.members()[1].pause().unwrap();
+    // A server may end by itself when its files vanish; this program has none.
+    let log = set.members()[0].directory().join("sleep.log");
+    let sleep = async move { ServerProcess::spawn("sleep".as_ref(), &["1000".into()], &log).await.unwrap() };
+    let sleep = crate::background::run(sleep).await;
+    println!("\npid={}", sleep.pid());
+    set.members()[1].pause().await.unwrap();
     println!("\nready");
     std::future::pending::<()>().await;
 }

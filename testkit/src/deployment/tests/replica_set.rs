@@ -23,7 +23,7 @@ async fn elections_follow_what_happens_to_primaries() {
     first.start().await.unwrap();
     set.wait_until_healthy().await.unwrap();
 
-    third.pause().unwrap();
+    third.pause().await.unwrap();
     let fourth = set.wait_for_primary_other_than(&third).await.unwrap();
     third.resume().unwrap();
     set.wait_until_healthy().await.unwrap();
@@ -42,8 +42,8 @@ async fn elections_follow_what_happens_to_primaries() {
 async fn members_play_the_parts_they_are_given() {
     let set = ReplicaSet::builder(1)
         .name("parts")
-        .add_member(MemberOptions::new().priority(0.0).tag("dc", "west"))
-        .add_member(MemberOptions::new().arbiter())
+        .with_member(MemberOptions::new().priority(0.0).tag("dc", "west"))
+        .with_member(MemberOptions::new().arbiter())
         .auth("user", "secret")
         .setting("catchUpTimeoutMillis", 500)
         .start()

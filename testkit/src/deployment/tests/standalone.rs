@@ -1,7 +1,10 @@
 use bson::spec::ElementType;
 
 use super::*;
-use crate::Error;
+use crate::{
+    Error,
+    wait::{self, Look},
+};
 
 #[tokio::test]
 async fn data_survive_a_kill_and_a_restart() {
@@ -26,12 +29,12 @@ async fn a_paused_server_is_silent_until_resumed() {
     let server = Standalone::start().await.unwrap();
     let member = server.member();
     member.hello().await.unwrap();
-    member.pause().unwrap();
+    member.pause().await.unwrap();
     assert!(member.hello().await.unwrap_err().is_network());
     assert!(member.is_running());
     member.resume().unwrap();
     member.hello().await.unwrap();
-    member.pause().unwrap();
+    member.pause().await.unwrap();
     member.stop().await.unwrap();
 }
 
@@ -106,10 +109,16 @@ async fn cursors_sessions_and_transactions_are_counted() {
     put(member, 1).await;
     put(member, 2).await;
     let session = doc! { "id": bson::Uuid::new() };
-    let find = doc! { "find": "things", "batchSize": 1, "lsid": session };
-    member.command("db", find).await.unwrap();
+    member.command("db", doc! { "find": "things", "batchSize": 1, "lsid": session.clone() }).await.unwrap();
     assert_eq!(member.open_cursors().await.unwrap(), 1);
-    assert_eq!(member.active_sessions().await.unwrap(), 1);
+    // The server writes its sessions down now and then, for the first time soon after its start.
+    wait::until("a session in the cache", LIMIT, || async {
+        member.command("db", doc! { "ping": 1, "lsid": session.clone() }).await?;
+        let count = member.active_sessions().await?;
+        Ok(if count == 1 { Look::Done(()) } else { Look::NotYet(count.to_string()) })
+    })
+    .await
+    .unwrap();
     assert_eq!(member.open_transactions().await.unwrap(), 0);
     assert!(member.connections_of(crate::wire::client::APP_NAME).await.unwrap() >= 1);
     assert_eq!(member.connections_of("nobody").await.unwrap(), 0);
