@@ -15,6 +15,8 @@ use mongo_actors_protocol::{
     cmap::CheckOutError,
     handshake::InvalidMetadata,
     options::DriverInfo,
+    read_preference::ReadPreference,
+    retry::Stage,
     sdam::{ServerDescription, TopologyDescription, TopologySettings},
     selection::SelectionCriteria,
 };
@@ -23,7 +25,7 @@ use tokio::sync::oneshot;
 use crate::{
     connection::KeyCache,
     event_publisher::EventSink,
-    failure::{Cause, EstablishError},
+    failure::{Cause, EstablishError, Failure},
     reaper::KillCursors,
     runtime::{ActorEntry, ActorPath, Birth, Child, Home, HostThread, Placement, Registry, Role, clock, orphan, start},
     settings::{EngineSettings, StartError},
@@ -68,10 +70,11 @@ impl Drop for Root {
 pub struct Selected(oneshot::Receiver<Result<Arc<ServerDescription>, Cause>>);
 
 impl Future for Selected {
-    type Output = Result<Arc<ServerDescription>, Cause>;
+    type Output = Result<Arc<ServerDescription>, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or(Err(Cause::Abandoned)))
+        let unselected = |cause| Failure { cause, server: None, connection: None, stage: Stage::Queued };
+        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or(Err(Cause::Abandoned)).map_err(unselected))
     }
 }
 
@@ -119,9 +122,10 @@ impl Engine {
         })
     }
 
-    /// Makes another attempt, in the same session and with the same transaction number, avoiding these servers.
-    pub fn repeat(&self, setback: Setback, deprioritized: Vec<ServerAddress>) -> Pending {
-        let Setback { operation, session, txn_number, .. } = setback;
+    /// Makes another attempt, in the same session and with the same transaction number, avoiding one more server.
+    pub fn repeat(&self, setback: Setback, deprioritize: Option<ServerAddress>) -> Pending {
+        let Setback { operation, session, txn_number, mut deprioritized, .. } = setback;
+        deprioritized.extend(deprioritize);
         self.send(operation, |ticket| {
             ticket.session = session;
             ticket.txn_number = txn_number;
@@ -180,6 +184,23 @@ impl Engine {
             });
         }
         Selected(answer)
+    }
+
+    /// Waits until the deployment can be read from, and a connection to one such server is ready.
+    ///
+    /// # Errors
+    /// Why no server was found in `serverSelectionTimeoutMS`, or why there is no connection.
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        let server = self.select(ReadPreference::nearest().into(), None).await?;
+        match self.check_out(server.address.clone()).await {
+            Ok(_lease) => Ok(()),
+            Err(error) => Err(Failure {
+                cause: Cause::CheckOut(Arc::new(error)),
+                server: Some(server),
+                connection: None,
+                stage: Stage::Selected,
+            }),
+        }
     }
 
     /// Checks a connection of this server out, without an operation. Dropping the lease checks it in.
