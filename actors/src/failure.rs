@@ -9,7 +9,7 @@ use mongo_actors_protocol::{
     error::{CommandError, Labels},
     retry::Stage,
     selection::SelectionError,
-    wire::WireError,
+    wire::{ReplyBody, WireError},
 };
 
 use crate::ticket::Limits;
@@ -56,6 +56,14 @@ pub enum Cause {
     /// The server replied with an error.
     #[error(transparent)]
     Command(Arc<CommandError>),
+    /// The command took effect, but not as durably as asked. The reply is the command's.
+    #[error("{error}")]
+    WriteConcern {
+        /// The server's error.
+        error: Arc<CommandError>,
+        /// The whole reply.
+        reply: ReplyBody,
+    },
     /// The selected server does not support an option of the operation.
     #[error(transparent)]
     Unsupported(Unsupported),

@@ -33,7 +33,11 @@ pub(crate) use self::{
     lease::PooledConnection,
     load::{Load, LoadSlot},
 };
-use crate::failure::{Cause, Failure};
+use crate::{
+    failure::{Cause, Failure},
+    runtime::clock,
+    shared::GatePass,
+};
 
 /// The only handle of an operation in flight. It moves forward from room to room; the last one answers.
 ///
@@ -62,12 +66,13 @@ pub struct Slip {
     pub(crate) load: Option<LoadSlot>,
     /// When it entered the engine.
     pub(crate) entered: Instant,
+    _pass: GatePass,
     reply: oneshot::Sender<Answer>,
 }
 
 impl Ticket {
     /// A ticket for one attempt of `operation`, and where its answer will come.
-    pub fn new(operation: Operation) -> (Self, oneshot::Receiver<Answer>) {
+    pub(crate) fn new(operation: Operation, pass: GatePass) -> (Self, oneshot::Receiver<Answer>) {
         let (reply, answer) = oneshot::channel();
         let slip = Slip {
             operation,
@@ -78,7 +83,8 @@ impl Ticket {
             server: None,
             lease: None,
             load: None,
-            entered: crate::runtime::clock::now(),
+            entered: clock::now(),
+            _pass: pass,
             reply,
         };
         (Self(Some(Box::new(slip))), answer)

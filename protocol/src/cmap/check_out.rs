@@ -133,6 +133,10 @@ impl<W: Waiter> Pool<W> {
                 if let Some(waiting) = self.queue.pop() {
                     self.refuse(now, waiting, CheckOutError::Cancelled);
                 }
+            } else if first.is_overdue(now) {
+                if let Some(waiting) = self.queue.pop() {
+                    self.refuse_late(now, waiting);
+                }
             } else if let Some(id) = self.pop_available(now) {
                 if let Some(waiting) = self.queue.pop() {
                     self.deliver(now, id, waiting);
@@ -186,8 +190,12 @@ impl<W: Waiter> Pool<W> {
             expired.push(self.establishing.remove(place).waiting);
         }
         for waiting in expired {
-            let error = CheckOutError::WaitQueueTimeout(self.wait_queue_timeout(waiting.waited(now)));
-            self.refuse(now, waiting, error);
+            self.refuse_late(now, waiting);
         }
+    }
+
+    fn refuse_late(&mut self, now: Instant, waiting: Waiting<W>) {
+        let error = CheckOutError::WaitQueueTimeout(self.wait_queue_timeout(waiting.waited(now)));
+        self.refuse(now, waiting, error);
     }
 }

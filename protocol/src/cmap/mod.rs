@@ -6,6 +6,7 @@
 //! It follows the connection monitoring and pooling specification, and the pool parts of the load balancer and client
 //! backpressure specifications. The topology owns the generations; the pool obeys them.
 
+mod backpressure;
 mod check_out;
 mod clear;
 mod connection;
@@ -22,6 +23,7 @@ mod wait_queue;
 #[cfg(test)]
 mod tests;
 
+pub use backpressure::{EstablishmentStep, establishment_labels};
 pub use check_out::{CheckIn, NotCheckedOut};
 pub use clear::Clear;
 pub use connection::{ConnectionId, Purpose};

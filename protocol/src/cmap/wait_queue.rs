@@ -33,6 +33,11 @@ impl<W> Waiting<W> {
         now.saturating_duration_since(self.started)
     }
 
+    /// Whether its time in the queue is up.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        self.leaves_queue_at().is_some_and(|deadline| deadline <= now)
+    }
+
     fn leaves_queue_at(&self) -> Option<Instant> {
         self.deadline.or(self.queue_deadline)
     }
@@ -54,6 +59,11 @@ impl<W: Waiter> WaitQueue<W> {
 
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.waiting.capacity()
     }
 
     pub(super) fn push(&mut self, waiting: Waiting<W>) {
@@ -81,7 +91,7 @@ impl<W: Waiter> WaitQueue<W> {
     /// Takes out everyone whose time is up.
     pub(super) fn expire(&mut self, now: Instant, out: impl FnMut(Waiting<W>)) {
         if self.earliest.is_some_and(|earliest| earliest <= now) {
-            self.take(|waiting| waiting.leaves_queue_at().is_some_and(|deadline| deadline <= now), out);
+            self.take(|waiting| waiting.is_overdue(now), out);
         }
     }
 

@@ -7,6 +7,8 @@ use bson::{
     raw::{RawBsonRef, RawElement},
 };
 
+use crate::error::CommandError;
+
 /// A reply that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -118,6 +120,17 @@ impl<'a> Envelope<'a> {
     /// Whether the command succeeded in full: `ok`, without write errors and without a write concern error.
     pub fn is_complete_success(&self) -> bool {
         self.ok && !self.has_write_errors && self.write_concern_error.is_none()
+    }
+
+    /// The error that `reply`, from which this was read, reports; none when it reports success.
+    ///
+    /// Write errors and write concern errors are not looked at.
+    pub fn error(&self, reply: &RawDocument) -> Option<CommandError> {
+        let mut error = CommandError::from_reply(reply).filter(|_| !self.ok)?;
+        if let Some(message) = &self.errmsg {
+            error.message = message.clone().into_owned();
+        }
+        Some(error)
     }
 
     fn take(&mut self, element: &RawElement<'a>) -> Result<(), ReplyError> {
@@ -285,7 +298,14 @@ mod tests {
         let position = bytes.windows(2).position(|pair| pair == [0xc3, 0xa9]).unwrap();
         bytes[position + 1] = b'!';
         let reply = RawDocumentBuf::from_bytes(bytes).unwrap();
-        assert_eq!(Envelope::read(&reply).unwrap().errmsg.as_deref(), Some("caf\u{fffd}!"));
+        let envelope = Envelope::read(&reply).unwrap();
+        assert_eq!(envelope.errmsg.as_deref(), Some("caf\u{fffd}!"));
+        assert_eq!(envelope.error(&reply).unwrap().message, "caf\u{fffd}!");
+        let legacy = rawdoc! { "$err": "not master", "code": 10107 };
+        let error = Envelope::read(&legacy).unwrap().error(&legacy).unwrap();
+        assert_eq!((error.code, error.message.as_str()), (10107, "not master"));
+        let success = rawdoc! { "ok": 1, "errmsg": "ignored" };
+        assert_eq!(Envelope::read(&success).unwrap().error(&success), None);
     }
 
     #[test]

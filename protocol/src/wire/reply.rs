@@ -204,6 +204,16 @@ impl ReplyBody {
         Ok(Self(bytes))
     }
 
+    /// A body without elements.
+    pub const fn empty() -> Self {
+        Self(Bytes::from_static(&[5, 0, 0, 0, 0]))
+    }
+
+    /// The body `{ok: 1}`, which stands for the answer to a message that wants none.
+    pub const fn ok() -> Self {
+        Self(Bytes::from_static(b"\x0d\0\0\0\x10ok\0\x01\0\0\0\0"))
+    }
+
     /// The document.
     pub fn as_document(&self) -> &RawDocument {
         RawDocument::from_bytes(&self.0).expect("the framing was checked when the body was made")

@@ -115,7 +115,8 @@ impl Model {
                 self.pool.connection_died(self.now, id);
             }
             92..97 => self.pool.mark_ready(self.now),
-            _ => self.clear(),
+            97..99 => self.clear(),
+            _ => self.crash(),
         }
         self.carry_out();
         self.check();
@@ -165,6 +166,17 @@ impl Model {
         let interrupt_in_use = self.rng.random_bool(0.5);
         let cause = Some("lost".into());
         self.pool.clear(self.now, Clear { generation: self.generation, interrupt_in_use, cause, service_id: None });
+    }
+
+    /// The pool's owner crashes, one time in ten; its successor starts with the first generation again.
+    fn crash(&mut self) {
+        if self.rng.random_bool(0.1) {
+            let address = Arc::clone(self.pool.address());
+            let idle = Pool::new(address, PoolOptions::default(), PoolGenerations::default(), false);
+            let crashed = std::mem::replace(&mut self.pool, idle);
+            self.pool = crashed.restarted(self.now, PoolGenerations::default());
+            self.generation = Generation::default();
+        }
     }
 
     fn carry_out(&mut self) {
@@ -276,7 +288,7 @@ impl Model {
 
 #[test]
 fn the_promises_hold_in_random_histories() {
-    for seed in 0..60 {
+    for seed in 0..150 {
         let mut model = Model::new(seed);
         for step in 0..600 {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| model.step()));

@@ -158,3 +158,32 @@ fn only_connections_that_are_out_can_come_back() {
     assert_eq!(scene.pool.check_in(scene.now, 1, CheckIn::Reusable), not_out);
     assert_eq!(scene.pool.check_in(scene.now, 7, CheckIn::Broken), Err(NotCheckedOut { id: 7 }));
 }
+
+#[test]
+fn someone_whose_time_is_up_is_not_served_even_before_the_clock_has_been_read() {
+    let mut scene = Scene::ready(max_size(1));
+    scene.take_new("a", 1);
+    scene.check_out_until("late", Some(ms(10)));
+    scene.check_out("patient");
+    scene.pass(ms(10));
+    scene.check_in(1);
+    assert!(scene.has("late refused: timeout") && scene.has("patient gets 1"));
+}
+
+#[test]
+fn checking_out_and_in_grows_nothing() {
+    let mut scene = Scene::ready(max_size(2));
+    scene.pool.set_events_wanted(false);
+    scene.take_new("a", 1);
+    scene.check_in(1);
+    let size = |scene: &Scene| {
+        let pool = &scene.pool;
+        (pool.actions.capacity(), pool.available.capacity(), pool.queue.capacity(), pool.establishing.capacity())
+    };
+    let before = size(&scene);
+    for _ in 0..1_000 {
+        scene.check_out("b");
+        scene.check_in(1);
+    }
+    assert_eq!(size(&scene), before);
+}

@@ -1,0 +1,518 @@
+//! The connection's handlers, and the pump that its socket is driven by.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{self, Poll},
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
+use mongo_actors_protocol::{
+    cmap::ConnectionId,
+    command::Envelope,
+    retry::{Retryability, Stage},
+    sdam::{FailureKind, FailurePhase, Generation, ServerFailure},
+    selection::{SelectionCriteria, wire_read_preference},
+    wire::{ReplyBody, ReplyMessage},
+};
+
+use super::{
+    command_events::CommandEvents,
+    establish::{self, Established},
+    exchange::{DeadlineKind, Exchange, ExchangeDeadline, Progress},
+    link::{Link, LinkFault},
+    messages::{Equipped, Interrupt, Run, SurrenderSession},
+    stamp::Stamp,
+};
+use crate::{
+    connection_pool::{CheckOut, ConnectionDied, ConnectionEstablished, ConnectionPoolActor, DrainStarted},
+    failure::{Cause, EstablishError},
+    reaper::{KillCursors, ReaperActor},
+    runtime::{Context, SupervisedActor, clock},
+    session_pool::{Equip, SessionPoolActor},
+    shared::Shared,
+    ticket::{ConnectionInfo, HeldSession, Reply, SessionUse, Ticket},
+    topology::{ClusterTimeSeen, EstablishmentFailed, OperationFailed, TopologyActor},
+};
+
+/// How long a reply that nobody waits for any more may take to arrive.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// What all connections of one pool have in common.
+pub(crate) struct ConnectionPlan {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) address: Arc<mongo_actors_protocol::address::ServerAddress>,
+    pub(crate) pool: Addr<ConnectionPoolActor>,
+    pub(crate) topology: Addr<TopologyActor>,
+    pub(crate) sessions: Addr<SessionPoolActor>,
+    pub(crate) reaper: Addr<ReaperActor>,
+}
+
+/// One socket: establishes it, then exchanges one command at a time.
+pub(crate) struct ConnectionActor {
+    plan: Arc<ConnectionPlan>,
+    id: ConnectionId,
+    generation: Generation,
+    link: Option<Link>,
+    info: Option<Arc<ConnectionInfo>>,
+    exchange: Option<Exchange>,
+    /// Lent to operations that have no session of their own.
+    session: Option<HeldSession>,
+    /// The buffer of the last exchange's tail.
+    tail: Vec<u8>,
+    time_is_up: bool,
+}
+
+impl ConnectionActor {
+    pub(crate) fn new(plan: Arc<ConnectionPlan>, id: ConnectionId, generation: Generation) -> Self {
+        Self {
+            plan,
+            id,
+            generation,
+            link: None,
+            info: None,
+            exchange: None,
+            session: None,
+            tail: Vec::new(),
+            time_is_up: false,
+        }
+    }
+
+    fn established(&mut self, result: Result<Established, EstablishError>, ctx: &mut Context<Self>) {
+        match result {
+            Ok(Established { link, info }) => {
+                self.generation = info.generation;
+                let info = Arc::new(info);
+                self.link = Some(link);
+                self.info = Some(info.clone());
+                self.plan.pool.do_send(ConnectionEstablished { id: self.id, info, actor: ctx.address() });
+                ctx.spawn(Pump);
+            }
+            Err(error) => {
+                let failed = EstablishmentFailed {
+                    address: self.plan.address.clone(),
+                    id: self.id,
+                    generation: self.generation,
+                    service_id: None,
+                    error,
+                };
+                self.plan.topology.do_send(failed);
+            }
+        }
+    }
+
+    /// Begins the ticket's exchange, or passes the ticket on.
+    fn run(&mut self, mut ticket: Ticket) {
+        if ticket.is_cancelled() {
+            return;
+        }
+        let (Some(info), Some(_)) = (self.info.clone(), self.link.as_ref()) else {
+            return self.route_again(ticket);
+        };
+        ticket.stage = Stage::CheckedOut;
+        if let Err(cause) = admit(&ticket, &info) {
+            return ticket.fail(cause);
+        }
+        if self.wants_session(&ticket, &info) {
+            let connection = ticket.lease.as_ref().map(|lease| lease.actor().clone());
+            if let Some(connection) = connection {
+                return self.plan.sessions.do_send(Equip { ticket, connection });
+            }
+        }
+        self.send(ticket, &info);
+    }
+
+    /// The server has closed this socket meanwhile; as nothing was sent, another connection will do.
+    fn route_again(&self, mut ticket: Ticket) {
+        if let Some(mut lease) = ticket.lease.take() {
+            lease.mark_broken();
+        }
+        ticket.stage = Stage::Selected;
+        self.plan.pool.do_send(CheckOut::Ticket(ticket));
+    }
+
+    /// Whether the operation needs a server session and neither it nor this connection has one.
+    fn wants_session(&mut self, ticket: &Ticket, info: &ConnectionInfo) -> bool {
+        if ticket.session.is_some() || !uses_session(ticket, info) {
+            return false;
+        }
+        let now = clock::now();
+        let expiry = self.plan.shared.session_expiry();
+        if self.session.as_ref().is_some_and(|held| !held.get().is_reusable(now, expiry)) {
+            self.session = None;
+        }
+        self.session.is_none()
+    }
+
+    fn send(&mut self, mut ticket: Ticket, info: &ConnectionInfo) {
+        let now = clock::now();
+        if ticket.operation.retryability == Retryability::Write && ticket.txn_number.is_none() {
+            self.assign_txn_number(&mut ticket, info);
+        }
+        let shared = self.plan.shared.clone();
+        let cluster_time = shared.cluster_time.load();
+        let mut tail = std::mem::take(&mut self.tail);
+        let with_session = ticket.session.is_some() || uses_session(&ticket, info);
+        let held = ticket.session.as_mut().or(self.session.as_mut()).filter(|_| with_session);
+        let session = held.map(|held| {
+            held.get_mut().used(now);
+            held.get()
+        });
+        let preference = match &ticket.operation.criteria {
+            SelectionCriteria::ReadPreference(preference) | SelectionCriteria::WritingAggregate(preference) => {
+                Some(preference)
+            }
+            SelectionCriteria::Writable | SelectionCriteria::Address(_) => None,
+        };
+        let topology_type = shared.description.load().topology_type;
+        let primary = mongo_actors_protocol::read_preference::ReadPreference::Primary;
+        let read_preference = wire_read_preference(topology_type, info.server_type, preference.unwrap_or(&primary));
+        let stamp = Stamp {
+            operation: &ticket.operation,
+            session,
+            txn_number: ticket.txn_number,
+            cluster_time: cluster_time.as_deref().filter(|_| with_session || info.max_wire_version >= 6),
+            read_preference: read_preference.as_deref(),
+            server_api: shared.settings.options.server_api.as_ref(),
+        };
+        stamp.write(&mut tail);
+        let Some(link) = &mut self.link else { return };
+        let mut exchange = Exchange::new(ticket, link.next_request_id(), tail);
+        if let Err(error) = link.encode(&exchange.message(), info.limits.max_message_size) {
+            let (ticket, tail) = exchange.into_parts();
+            self.tail = tail;
+            return ticket.fail(Cause::Wire(Arc::new(error)));
+        }
+        exchange.deadline = self.exchange_deadline(&exchange.ticket, now);
+        if shared.events.wants_commands() {
+            exchange.started = Some(now);
+            CommandEvents::of(&shared, info).started(&exchange);
+        }
+        self.exchange = Some(exchange);
+    }
+
+    /// Gives the operation a session of its own, in which the server recognises its repetition.
+    fn assign_txn_number(&mut self, ticket: &mut Ticket, info: &ConnectionInfo) {
+        if !info.supports_retryable_writes() {
+            return;
+        }
+        if ticket.session.is_none() {
+            ticket.session = self.session.take();
+        }
+        ticket.txn_number = ticket.session.as_mut().map(|held| held.get_mut().next_txn_number());
+    }
+
+    fn exchange_deadline(&self, ticket: &Ticket, now: Instant) -> Option<ExchangeDeadline> {
+        if let Some(at) = ticket.operation.deadline {
+            return Some(ExchangeDeadline { at, limit: DeadlineKind::Operation });
+        }
+        let limit = self.plan.shared.settings.options.socket_timeout.filter(|limit| !limit.is_zero())?;
+        Some(ExchangeDeadline { at: now + limit, limit: DeadlineKind::Socket(limit) })
+    }
+
+    /// Drives the socket as far as it goes. Ready when it is closed.
+    fn drive(&mut self, ctx: &mut Context<Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        loop {
+            let Some(link) = &mut self.link else { return Poll::Ready(()) };
+            let Some(exchange) = &mut self.exchange else {
+                return self.watch_idle(cx);
+            };
+            match exchange.poll(link, cx) {
+                Poll::Ready(progress) => self.end_exchange(progress),
+                Poll::Pending if std::mem::take(&mut self.time_is_up) => self.give_up(),
+                Poll::Pending => {
+                    if !exchange.draining && exchange.ticket.poll_cancelled(cx).is_ready() {
+                        self.cancel();
+                        continue;
+                    }
+                    ctx.set_deadline(exchange.deadline.map(|deadline| deadline.at));
+                    return Poll::Pending;
+                }
+            }
+            ctx.set_deadline(None);
+        }
+    }
+
+    /// Between operations the server has nothing to say but goodbye.
+    fn watch_idle(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
+        let Some(link) = &mut self.link else { return Poll::Ready(()) };
+        match link.poll_message(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(_) => {
+                self.link = None;
+                self.plan.pool.do_send(ConnectionDied { id: self.id });
+                Poll::Ready(())
+            }
+        }
+    }
+
+    fn end_exchange(&mut self, progress: Result<Progress, LinkFault>) {
+        let Some(exchange) = self.exchange.take() else { return };
+        match progress {
+            Ok(Progress::Sent) => self.succeed(exchange, None, 0),
+            Ok(Progress::Replied(reply)) => self.replied(exchange, reply),
+            Err(LinkFault::Network(error)) => self.network_failed(exchange, error),
+            Err(LinkFault::Wire(error)) => self.break_with(exchange, Cause::Wire(Arc::new(error))),
+        }
+    }
+
+    fn replied(&mut self, exchange: Exchange, reply: ReplyMessage) {
+        let body = reply.body;
+        let document = body.as_document();
+        let envelope = match Envelope::read(document) {
+            Ok(envelope) => envelope,
+            Err(error) => return self.break_with(exchange, Cause::Reply(Arc::new(error))),
+        };
+        if let Some(seen) = envelope.cluster_time {
+            self.plan.shared.note_cluster_time(seen, |time| self.plan.topology.do_send(ClusterTimeSeen(time)));
+        }
+        let error = match (envelope.ok, envelope.write_concern_error.is_some()) {
+            (true, false) => {
+                let cursor_id = envelope.cursor_id;
+                return self.succeed(exchange, Some(body), cursor_id);
+            }
+            (true, true) => mongo_actors_protocol::error::CommandError::from_write_concern_error(document),
+            (false, _) => mongo_actors_protocol::error::CommandError::from_reply(document),
+        };
+        let ok = envelope.ok;
+        match error {
+            Some(error) => self.refused(exchange, Arc::new(error), body, ok),
+            None => self.succeed(exchange, Some(body), 0),
+        }
+    }
+
+    /// Answers with the reply. The session goes on with a cursor, back to this connection, or to its pool.
+    fn succeed(&mut self, exchange: Exchange, body: Option<ReplyBody>, cursor_id: i64) {
+        let Some(info) = self.info.clone() else { return };
+        if let Some(started) = exchange.started {
+            CommandEvents::of(&self.plan.shared, &info).succeeded(&exchange, body.as_ref(), clock::now() - started);
+        }
+        let draining = exchange.draining;
+        let mut ticket = self.recycle(exchange);
+        let mut session = ticket.session.take();
+        if cursor_id != 0 && session.is_none() && uses_session(&ticket, &info) {
+            session = self.session.take();
+        }
+        if cursor_id != 0 && draining {
+            self.owe_cursor(&ticket, cursor_id, session.take());
+        }
+        if cursor_id == 0 && self.session.is_none() && !ticket.keeps_session {
+            self.session = session.take();
+        }
+        let server = info.address.clone();
+        ticket.succeed(Reply { body, server, connection: info, session, lease: None });
+    }
+
+    /// The caller went away while its cursor was being opened: nobody else knows of it.
+    fn owe_cursor(&self, ticket: &Ticket, cursor_id: i64, session: Option<HeldSession>) {
+        if let Some(debt) = KillCursors::for_abandoned(ticket, &self.plan.address, cursor_id, session) {
+            self.plan.reaper.do_send(debt);
+        }
+    }
+
+    /// The server replied with an error, or with a write concern error beside a result.
+    fn refused(
+        &mut self,
+        exchange: Exchange,
+        error: Arc<mongo_actors_protocol::error::CommandError>,
+        body: ReplyBody,
+        ok: bool,
+    ) {
+        let Some(info) = self.info.clone() else { return };
+        if let Some(started) = exchange.started {
+            let events = CommandEvents::of(&self.plan.shared, &info);
+            match ok {
+                true => events.succeeded(&exchange, Some(&body), clock::now() - started),
+                false => events.failed(&exchange, &Cause::Command(error.clone()), clock::now() - started),
+            }
+        }
+        let mut ticket = self.recycle(exchange);
+        self.keep_session_for_repetition(&mut ticket, &info);
+        let cause = match ok {
+            true => Cause::WriteConcern { error: error.clone(), reply: body },
+            false => Cause::Command(error.clone()),
+        };
+        if !error.is_state_change() {
+            return ticket.fail(cause);
+        }
+        let failure = self.server_failure(FailureKind::Command(error), cause.to_string(), &info);
+        self.plan.topology.do_send(OperationFailed { ticket, cause, failure });
+    }
+
+    fn network_failed(&mut self, exchange: Exchange, error: io::Error) {
+        let cause = Cause::Network(Arc::new(error));
+        let Some(info) = self.info.clone() else { return };
+        let failure = self.server_failure(FailureKind::Network { timed_out: false }, cause.to_string(), &info);
+        let ticket = self.closed_ticket(exchange, &cause);
+        self.plan.topology.do_send(OperationFailed { ticket, cause, failure });
+    }
+
+    /// Ends the connection for a fault that says nothing about the server.
+    fn break_with(&mut self, exchange: Exchange, cause: Cause) {
+        self.closed_ticket(exchange, &cause).fail(cause);
+    }
+
+    /// Closes the socket and takes the ticket out of its exchange.
+    fn closed_ticket(&mut self, exchange: Exchange, cause: &Cause) -> Ticket {
+        self.link = None;
+        if let (Some(started), Some(info)) = (exchange.started, &self.info) {
+            CommandEvents::of(&self.plan.shared, info).failed(&exchange, cause, clock::now() - started);
+        }
+        let mut ticket = self.recycle(exchange);
+        if let Some(info) = self.info.clone() {
+            self.keep_session_for_repetition(&mut ticket, &info);
+        }
+        if let Some(held) = &mut ticket.session {
+            held.get_mut().mark_dirty();
+        }
+        if let Some(lease) = &mut ticket.lease {
+            lease.mark_broken();
+        }
+        ticket
+    }
+
+    /// The session of a failed attempt stays with the operation through every further one.
+    fn keep_session_for_repetition(&mut self, ticket: &mut Ticket, info: &ConnectionInfo) {
+        if ticket.session.is_none() && uses_session(ticket, info) {
+            ticket.session = self.session.take();
+        }
+    }
+
+    fn server_failure(&self, kind: FailureKind, message: String, info: &ConnectionInfo) -> ServerFailure {
+        ServerFailure {
+            address: (*info.address).clone(),
+            phase: FailurePhase::AfterHandshakeCompletes,
+            kind,
+            overloaded: false,
+            message: message.into(),
+            generation: info.generation,
+            service_id: info.service_id,
+            max_wire_version: info.max_wire_version,
+        }
+    }
+
+    fn recycle(&mut self, exchange: Exchange) -> Ticket {
+        let (ticket, tail) = exchange.into_parts();
+        self.tail = tail;
+        ticket
+    }
+
+    /// The caller went away: an unsent command is forgotten, a sent one has its reply read and thrown away.
+    fn cancel(&mut self) {
+        let Some(exchange) = &mut self.exchange else { return };
+        if exchange.is_unsent() {
+            if let Some(exchange) = self.exchange.take() {
+                drop(self.recycle(exchange));
+            }
+            return;
+        }
+        exchange.draining = true;
+        exchange.deadline = Some(ExchangeDeadline { at: clock::now() + DRAIN_LIMIT, limit: DeadlineKind::Drain });
+        self.plan.pool.do_send(DrainStarted { id: self.id });
+    }
+
+    /// The deadline has passed, and the socket has been looked at since.
+    fn give_up(&mut self) {
+        let due = self.exchange.as_ref().and_then(|exchange| exchange.deadline);
+        let Some(deadline) = due.filter(|deadline| deadline.at <= clock::now()) else { return };
+        let Some(exchange) = self.exchange.take() else { return };
+        let cause = match deadline.limit {
+            DeadlineKind::Operation | DeadlineKind::Drain => Cause::DeadlinePassed,
+            DeadlineKind::Socket(limit) => Cause::SocketTimeout { waited: limit },
+        };
+        self.break_with(exchange, cause);
+    }
+}
+
+/// What can be known to be wrong before anything is sent.
+fn admit(ticket: &Ticket, info: &ConnectionInfo) -> Result<(), Cause> {
+    let operation = &ticket.operation;
+    if operation.deadline.is_some_and(|deadline| deadline <= clock::now()) {
+        return Err(Cause::DeadlinePassed);
+    }
+    operation.check_requirements(info.max_wire_version).map_err(Cause::Unsupported)?;
+    match operation.limits {
+        Some(limits) if !limits.fit_within(&info.limits) => Err(Cause::LimitsExceeded(info.limits)),
+        _ => Ok(()),
+    }
+}
+
+fn uses_session(ticket: &Ticket, info: &ConnectionInfo) -> bool {
+    ticket.operation.session == SessionUse::Implicit && ticket.operation.is_acknowledged() && info.has_sessions()
+}
+
+/// The one future of a connection's context: polls the socket whenever its task wakes.
+struct Pump;
+
+impl ActorFuture<ConnectionActor> for Pump {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        actor: &mut ConnectionActor,
+        ctx: &mut Context<ConnectionActor>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        actor.drive(ctx, cx)
+    }
+}
+
+impl Actor for ConnectionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let establishing = establish::establish(self.plan.shared.clone(), self.plan.address.clone(), self.id, self.generation);
+        ctx.spawn(wrap_future::<_, Self>(establishing).map(Self::established));
+    }
+}
+
+impl Supervised for ConnectionActor {}
+
+impl SupervisedActor for ConnectionActor {
+    fn deadline_reached(&mut self, _: &mut Context<Self>) {
+        // The pump reads the socket before it acts on this.
+        self.time_is_up = true;
+    }
+}
+
+impl Handler<Run> for ConnectionActor {
+    type Result = ();
+
+    fn handle(&mut self, Run(ticket): Run, _: &mut Context<Self>) {
+        self.run(ticket);
+    }
+}
+
+impl Handler<Equipped> for ConnectionActor {
+    type Result = ();
+
+    fn handle(&mut self, Equipped(mut ticket): Equipped, _: &mut Context<Self>) {
+        if self.session.is_none() {
+            self.session = ticket.session.take();
+        }
+        self.run(ticket);
+    }
+}
+
+impl Handler<Interrupt> for ConnectionActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Interrupt, ctx: &mut Context<Self>) {
+        self.link = None;
+        if let Some(exchange) = self.exchange.take() {
+            self.break_with(exchange, Cause::Interrupted);
+        }
+        ctx.stop();
+    }
+}
+
+impl Handler<SurrenderSession> for ConnectionActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SurrenderSession, _: &mut Context<Self>) {
+        self.session = None;
+        drop(message.done);
+    }
+}

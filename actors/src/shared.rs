@@ -1,0 +1,121 @@
+//! What all actors of one client, and its handles, can see: published snapshots, and settings that never change.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+};
+
+use actix::Addr;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use mongo_actors_protocol::{handshake::ClientMetadata, sdam::TopologyDescription, session::ClusterTime};
+use tokio::sync::{Notify, oneshot};
+
+use crate::{
+    connection::KeyCache, event_publisher::EventSink, failure::Cause, runtime::Registry, settings::EngineSettings,
+    topology::TopologyActor,
+};
+
+/// Everything that is shared. Each cell has one writer, named here; all others read.
+pub(crate) struct Shared {
+    pub(crate) settings: EngineSettings,
+    /// Written by the topology.
+    pub(crate) description: ArcSwap<TopologyDescription>,
+    /// Written by the topology.
+    pub(crate) cluster_time: ArcSwapOption<ClusterTime>,
+    /// Written by the supervisor: the topology of today.
+    pub(crate) topology: ArcSwapOption<Addr<TopologyActor>>,
+    /// Written by the supervisor.
+    pub(crate) status: ArcSwap<Status>,
+    /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.
+    pub(crate) metadata: ArcSwap<ClientMetadata>,
+    pub(crate) events: EventSink,
+    pub(crate) keys: KeyCache,
+    pub(crate) registry: Registry,
+    pub(crate) gate: Gate,
+    pub(crate) operation_ids: AtomicI64,
+}
+
+/// Whether operations may enter.
+#[derive(Clone, Debug)]
+pub(crate) enum Status {
+    Open,
+    /// The client was closed, or is being closed.
+    Closed,
+    /// The actors could not be kept alive; the supervisor tries again by itself.
+    Down(Arc<str>),
+}
+
+impl Status {
+    /// Why an operation may not enter; none when it may.
+    pub(crate) fn refusal(&self) -> Option<Cause> {
+        match self {
+            Self::Open => None,
+            Self::Closed => Some(Cause::ClientClosed),
+            Self::Down(cause) => Some(Cause::EngineDown(cause.clone())),
+        }
+    }
+}
+
+/// Counts the tickets that are on their way, so that closing can wait for the last one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate(Arc<GateState>);
+
+#[derive(Debug, Default)]
+struct GateState {
+    inside: AtomicUsize,
+    watched: AtomicBool,
+    emptied: Notify,
+}
+
+/// One ticket's presence.
+#[derive(Debug)]
+pub(crate) struct GatePass(Arc<GateState>);
+
+impl Gate {
+    pub(crate) fn enter(&self) -> GatePass {
+        self.0.inside.fetch_add(1, Ordering::Relaxed);
+        GatePass(self.0.clone())
+    }
+
+    /// How many are inside.
+    pub(crate) fn inside(&self) -> usize {
+        self.0.inside.load(Ordering::Acquire)
+    }
+
+    /// Resolves when nobody is inside.
+    pub(crate) async fn emptied(&self) {
+        self.0.watched.store(true, Ordering::SeqCst);
+        while self.inside() > 0 {
+            let emptied = self.0.emptied.notified();
+            if self.inside() > 0 {
+                emptied.await;
+            }
+        }
+    }
+}
+
+impl Drop for GatePass {
+    fn drop(&mut self) {
+        if self.0.inside.fetch_sub(1, Ordering::SeqCst) == 1 && self.0.watched.load(Ordering::SeqCst) {
+            // A permit is kept if the watcher is between its look and its wait.
+            self.0.emptied.notify_one();
+        }
+    }
+}
+
+/// Travels in messages; when the last clone is dropped, whoever made it knows that all of them were handled.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    _last: Arc<oneshot::Sender<()>>,
+}
+
+impl Token {
+    /// A token, and a future that resolves when the last clone of it is gone.
+    pub(crate) fn new() -> (Self, impl Future<Output = ()> + Send + use<>) {
+        let (last, gone) = oneshot::channel();
+        let gone = async move {
+            let _always_an_error = gone.await;
+        };
+        (Self { _last: Arc::new(last) }, gone)
+    }
+}
