@@ -8,19 +8,22 @@ use mongo_actors_protocol::{
     command::{ReplyError, Unsupported},
     error::{CommandError, Labels},
     retry::Stage,
+    sdam::ServerDescription,
     selection::SelectionError,
     wire::{ReplyBody, WireError},
 };
 
-use crate::ticket::Limits;
+use crate::ticket::{ConnectionInfo, Limits};
 
 /// A failed attempt.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// Why.
     pub cause: Cause,
-    /// The server it was routed to; none before one was selected.
-    pub address: Option<ServerAddress>,
+    /// The server it was routed to, as it was known then; none before one was selected.
+    pub server: Option<Arc<ServerDescription>>,
+    /// The connection it had; none before one was checked out.
+    pub connection: Option<Arc<ConnectionInfo>>,
     /// How far the attempt had come.
     pub stage: Stage,
 }

@@ -298,7 +298,7 @@ impl ConnectionActor {
         if cursor_id != 0 && draining {
             self.owe_cursor(&ticket, cursor_id, session.take());
         }
-        if cursor_id == 0 && self.session.is_none() && !ticket.keeps_session {
+        if cursor_id == 0 && self.session.is_none() {
             self.session = session.take();
         }
         let server = info.address.clone();

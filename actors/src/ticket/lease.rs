@@ -40,6 +40,18 @@ pub struct ConnectionInfo {
     pub logical_session_timeout: Option<Duration>,
 }
 
+impl ConnectionInfo {
+    /// Whether commands may carry a session id.
+    pub fn has_sessions(&self) -> bool {
+        self.logical_session_timeout.is_some() || self.server_type == ServerType::LoadBalancer
+    }
+
+    /// Whether commands may carry a transaction number outside of transactions.
+    pub fn supports_retryable_writes(&self) -> bool {
+        self.has_sessions() && self.server_type != ServerType::Standalone
+    }
+}
+
 /// A connection as its pool hands it out.
 pub(crate) struct PooledConnection {
     pub(crate) info: Arc<ConnectionInfo>,

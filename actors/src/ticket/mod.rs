@@ -16,11 +16,12 @@ mod tests;
 
 use std::{
     ops::{Deref, DerefMut},
+    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
 
-use mongo_actors_protocol::{address::ServerAddress, retry::Stage};
+use mongo_actors_protocol::{address::ServerAddress, retry::Stage, sdam::ServerDescription};
 use tokio::sync::oneshot;
 
 pub use self::{
@@ -59,7 +60,7 @@ pub struct Slip {
     /// How far it has come.
     pub stage: Stage,
     /// The server it was routed to, once selected.
-    pub server: Option<ServerAddress>,
+    pub server: Option<Arc<ServerDescription>>,
     /// The connection it holds, once checked out (or from the beginning, for a pinned one).
     pub lease: Option<Lease>,
     /// Its place among the operations in flight on its server.
@@ -120,9 +121,10 @@ impl Ticket {
 
 impl Slip {
     fn fail(mut self: Box<Self>, cause: Cause) {
+        let connection = self.lease.as_ref().map(|lease| lease.info().clone());
         drop(self.load.take());
         drop(self.lease.take());
-        let failure = Failure { cause, address: self.server.take(), stage: self.stage };
+        let failure = Failure { cause, server: self.server.take(), connection, stage: self.stage };
         let setback = Setback {
             failure,
             operation: self.operation,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mongo_actors_protocol::{
-    command::{Request, Requirement},
+    command::{Request, Requirement, Unsupported},
     concern::{ReadConcern, WriteConcern},
     retry::Retryability,
     selection::SelectionCriteria,
@@ -99,6 +99,11 @@ impl Operation {
             operation_id: 0,
             span: tracing::Span::none(),
         }
+    }
+
+    /// Checks every requirement against a server.
+    pub(crate) fn check_requirements(&self, max_wire_version: i32) -> Result<(), Unsupported> {
+        Requirement::check_all(&self.requirements, max_wire_version, self.is_acknowledged())
     }
 
     /// Whether the server is to reply at all.

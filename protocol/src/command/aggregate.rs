@@ -8,8 +8,10 @@ use super::{
     Collation, Command, Criteria, EncodeError, Hint, Namespace, Properties, ReadConcernUse, Request, Retryability,
     encode::append, validate_database_name,
 };
-use crate::concern::{ReadConcern, WriteConcern};
-use crate::read_preference::ReadPreference;
+use crate::{
+    concern::{ReadConcern, WriteConcern},
+    selection::SelectionCriteria,
+};
 
 /// Options of `aggregate`. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +37,7 @@ pub struct AggregateOptions {
     /// Which data may be returned. Default: the collection's, else the database's, else the client's.
     pub read_concern: Option<ReadConcern>,
     /// Which server to ask. Default: the collection's, else the database's, else the client's read preference.
-    pub selection_criteria: Option<ReadPreference>,
+    pub selection_criteria: Option<SelectionCriteria>,
     /// How many members must confirm the write. Default: the collection's, else the database's, else the client's.
     pub write_concern: Option<WriteConcern>,
     /// Variables for expressions of the pipeline (`$$name`). Servers from 5.0.
@@ -163,7 +165,7 @@ mod tests {
             max_time: Some(Duration::from_secs(1)),
             let_vars: Some(doc! { "v": 1 }),
             read_concern: Some(ReadConcern::majority()),
-            selection_criteria: Some(ReadPreference::nearest()),
+            selection_criteria: Some(SelectionCriteria::Writable),
             write_concern: Some(WriteConcern::majority()),
         }
     }

@@ -8,8 +8,7 @@ use super::{
     Aggregate, AggregateOptions, AggregateTarget, Collation, Command, CursorReply, EncodeError, Hint, InvalidReply,
     Namespace, Properties, Request, encode::append, reply::integer,
 };
-use crate::concern::ReadConcern;
-use crate::read_preference::ReadPreference;
+use crate::{concern::ReadConcern, selection::SelectionCriteria};
 
 /// Options of the estimated count. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +17,7 @@ pub struct EstimatedDocumentCountOptions {
     /// replaces it.
     pub max_time: Option<Duration>,
     /// Which server to ask. Default: the collection's, else the database's, else the client's read preference.
-    pub selection_criteria: Option<ReadPreference>,
+    pub selection_criteria: Option<SelectionCriteria>,
     /// Which data may be returned. Default: the collection's, else the database's, else the client's.
     pub read_concern: Option<ReadConcern>,
     /// Attached to the command in profiler, logs and `currentOp`. Any BSON from 4.4.14, a string from 4.4.
@@ -76,7 +75,7 @@ pub struct CountOptions {
     /// Documents to leave out before counting.
     pub skip: Option<u64>,
     /// Which server to ask. Default: the collection's, else the database's, else the client's read preference.
-    pub selection_criteria: Option<ReadPreference>,
+    pub selection_criteria: Option<SelectionCriteria>,
     /// Which data may be returned. Default: the collection's, else the database's, else the client's.
     pub read_concern: Option<ReadConcern>,
     /// Attached to the command in profiler, logs and `currentOp`. Any BSON from 4.4.
@@ -183,7 +182,7 @@ mod tests {
             skip: Some(5),
             comment: Some(Bson::Null),
             read_concern: Some(ReadConcern::majority()),
-            selection_criteria: Some(ReadPreference::nearest()),
+            selection_criteria: Some(SelectionCriteria::Writable),
         };
         let full = CountDocuments::new(&namespace, doc! {}, options);
         let expected = rawdoc! {

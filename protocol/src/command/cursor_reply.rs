@@ -1,9 +1,12 @@
 //! Replies that open or continue a cursor.
 
+use std::fmt;
+
 use bson::{RawArray, RawDocument, raw::RawBsonRef};
 use bytes::Bytes;
 
 use super::{InvalidReply, Namespace, reply::integer};
+use crate::wire::ReplyBody;
 
 /// The cursor of a reply, read in place.
 ///
@@ -69,6 +72,15 @@ impl<'a> CursorReply<'a> {
         }
     }
 
+    /// The batch as documents that are handed out one by one, sharing the memory of `body`, which this was read from.
+    ///
+    /// # Errors
+    /// [`InvalidReply`] when this was read from another body.
+    pub fn documents(&self, body: &ReplyBody) -> Result<Batch, InvalidReply> {
+        let array = RawDocument::from_bytes(self.batch.as_bytes())?;
+        Batch::new(body.slice_of(array).ok_or(InvalidReply::missing("the batch"))?)
+    }
+
     /// The namespace in its two parts, for the next `getMore`.
     ///
     /// # Errors
@@ -93,7 +105,7 @@ impl<'a> CursorReply<'a> {
 /// assert_eq!(batch.next_document().unwrap().unwrap().get_i32("x").unwrap(), 1);
 /// assert_eq!(batch.remaining(), 1);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Batch {
     array: Bytes,
     /// Where the next element begins.
@@ -173,6 +185,18 @@ impl Batch {
     }
 }
 
+/// Shows the size alone: batches hold the user's data.
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Batch({} of {} bytes left)",
+            self.array.len() - self.position.min(self.array.len()),
+            self.array.len()
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bson::{RawDocumentBuf, rawdoc};
@@ -235,6 +259,19 @@ mod tests {
         }
         assert!(batch.is_empty() && batch.next_document().is_none() && batch.next_bytes().is_none());
         assert!(Batch::empty().is_empty() && Batch::empty().remaining() == 0);
+    }
+
+    #[test]
+    fn a_batch_shares_the_memory_of_its_reply() {
+        let reply = rawdoc! { "cursor": { "id": 0_i64, "ns": "a.b", "firstBatch": [{ "x": 1 }, { "x": 2 }] }, "ok": 1 };
+        let body = ReplyBody::try_from(Bytes::from(reply.into_bytes())).unwrap();
+        let cursor = CursorReply::read(body.as_document()).unwrap();
+        let mut batch = cursor.documents(&body).unwrap();
+        assert_eq!(batch.remaining(), 2);
+        let first = batch.next_bytes().unwrap().unwrap();
+        assert!(body.clone().into_bytes().as_ptr_range().contains(&first.as_ptr()), "the document was copied");
+        assert!(cursor.documents(&ReplyBody::empty()).is_err());
+        assert!(!format!("{batch:?}").contains('x'));
     }
 
     #[test]

@@ -5,8 +5,7 @@ use std::time::Duration;
 use bson::{Bson, RawArray, RawDocument, RawDocumentBuf, raw::cstr};
 
 use super::{Collation, Command, EncodeError, Hint, InvalidReply, Namespace, Properties, Request, encode::append};
-use crate::concern::ReadConcern;
-use crate::read_preference::ReadPreference;
+use crate::{concern::ReadConcern, selection::SelectionCriteria};
 
 /// Options of `distinct`. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +14,7 @@ pub struct DistinctOptions {
     /// replaces it.
     pub max_time: Option<Duration>,
     /// Which server to ask. Default: the collection's, else the database's, else the client's read preference.
-    pub selection_criteria: Option<ReadPreference>,
+    pub selection_criteria: Option<SelectionCriteria>,
     /// Which data may be returned. Default: the collection's, else the database's, else the client's.
     pub read_concern: Option<ReadConcern>,
     /// Rules for comparing strings.
@@ -91,7 +90,7 @@ mod tests {
             comment: Some(Bson::from("c")),
             hint: Some(Hint::from("i")),
             read_concern: Some(ReadConcern::majority()),
-            selection_criteria: Some(ReadPreference::nearest()),
+            selection_criteria: Some(SelectionCriteria::Writable),
         };
         let expected = rawdoc! {
             "distinct": "coll", "key": "a.b", "query": { "x": 1 }, "collation": { "locale": "en" }, "comment": "c",

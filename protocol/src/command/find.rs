@@ -8,8 +8,7 @@ use super::{
     Collation, Command, EncodeError, Hint, Namespace, Properties, Request,
     encode::{append, not_empty},
 };
-use crate::concern::ReadConcern;
-use crate::read_preference::ReadPreference;
+use crate::{concern::ReadConcern, selection::SelectionCriteria};
 
 /// How a cursor behaves at the end of its results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -66,7 +65,7 @@ pub struct FindOptions {
     /// Whether to return index keys instead of documents.
     pub return_key: Option<bool>,
     /// Which server to ask. Default: the collection's, else the database's, else the client's read preference.
-    pub selection_criteria: Option<ReadPreference>,
+    pub selection_criteria: Option<SelectionCriteria>,
     /// Whether to add each document's record id as `$recordId`.
     pub show_record_id: Option<bool>,
     /// Documents to leave out at the beginning.
@@ -110,7 +109,7 @@ pub struct FindOneOptions {
     /// Whether to return index keys instead of a document.
     pub return_key: Option<bool>,
     /// Which server to ask. Default: the collection's, else the database's, else the client's read preference.
-    pub selection_criteria: Option<ReadPreference>,
+    pub selection_criteria: Option<SelectionCriteria>,
     /// Whether to add the document's record id as `$recordId`.
     pub show_record_id: Option<bool>,
     /// Documents to leave out at the beginning.
@@ -362,7 +361,7 @@ mod tests {
             collation: Some(Collation::new("en")),
             let_vars: Some(doc! { "v": 1 }),
             read_concern: Some(ReadConcern::majority()),
-            selection_criteria: Some(ReadPreference::nearest()),
+            selection_criteria: Some(SelectionCriteria::Writable),
         };
         let expected = rawdoc! {
             "find": "coll", "filter": { "x": 1 }, "sort": { "a": -1 }, "projection": { "a": 1 }, "hint": { "a": 1 },

@@ -25,7 +25,7 @@ use super::{
 /// let limits = WriteLimits { max_write_batch_size: 2, ..WriteLimits::default() };
 /// let new_id = || ObjectId::from_bytes([1; 12]);
 /// let insert =
-///     InsertMany::encode(&Namespace::new("a", "b"), &documents, &Default::default(), limits, new_id).unwrap();
+///     InsertMany::encode::<bson::Document>(&Namespace::new("a", "b"), &documents, &Default::default(), limits, new_id).unwrap();
 /// assert_eq!(insert.map(|batch| batch.len()).collect::<Vec<_>>(), [2, 2, 1]);
 /// ```
 #[derive(Clone, Debug)]

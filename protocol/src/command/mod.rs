@@ -18,50 +18,91 @@ mod results;
 mod write_reply;
 
 mod collation;
+mod collection_options;
 mod hint;
+mod index_model;
 mod modifications;
 mod namespace;
 
 mod aggregate;
+mod build_info;
+mod coll_mod;
 mod count;
+mod create;
+mod create_indexes;
 mod cursor_reply;
 mod delete;
 mod distinct;
+mod drop;
+mod drop_indexes;
+mod end_sessions;
+mod explain;
 mod find;
 mod find_and_modify;
 mod get_more;
 mod insert;
 mod insert_many;
 mod kill_cursors;
+mod list_collections;
+mod list_databases;
+mod list_indexes;
+mod rename;
+mod run_command;
+mod search_index;
 mod update;
+mod validate;
 
 pub mod reply;
 pub mod request;
 
 pub use self::{
     aggregate::{Aggregate, AggregateOptions, AggregateTarget, is_writing_pipeline},
+    build_info::{BuildInfo, GetBuildInfo, Ping},
+    coll_mod::{ModifyCollection, ModifyCollectionOptions},
     collation::{Collation, CollationAlternate, CollationCaseFirst, CollationMaxVariable, CollationStrength},
+    collection_options::{
+        ChangeStreamPreAndPostImages, ClusteredIndex, CreateCollectionOptions, IndexOptionDefaults,
+        TimeseriesGranularity, TimeseriesOptions, ValidationAction, ValidationLevel,
+    },
     count::{CountDocuments, CountOptions, EstimatedDocumentCount, EstimatedDocumentCountOptions},
+    create::CreateCollection,
+    create_indexes::{CommitQuorum, CreateIndexOptions, CreateIndexes},
     cursor_reply::{Batch, CursorReply},
     delete::{Delete, DeleteOptions, DeleteStatement},
     distinct::{Distinct, DistinctOptions},
+    drop::{DropCollection, DropCollectionOptions, DropDatabase, DropDatabaseOptions},
+    drop_indexes::{DropIndexOptions, DropIndexes, IndexSelection},
     encode::EncodeError,
+    end_sessions::EndSessions,
+    explain::{Explain, ExplainOptions, ExplainVerbosity},
     find::{CursorType, Find, FindOneOptions, FindOptions},
     find_and_modify::{
         FindAndModify, FindOneAndDeleteOptions, FindOneAndReplaceOptions, FindOneAndUpdateOptions, ReturnDocument,
     },
     get_more::GetMore,
     hint::Hint,
+    index_model::{IndexModel, IndexOptions, IndexVersion, Sphere2DIndexVersion, TextIndexVersion},
     insert::{InsertManyOptions, InsertOne, InsertOneOptions},
     insert_many::{InsertBatch, InsertMany, InsertManyProgress},
     invalid_reply::InvalidReply,
     kill_cursors::KillCursors,
     limits::{Splitter, WriteLimits},
+    list_collections::{
+        CollectionSpecification, CollectionSpecificationInfo, CollectionType, ListCollections, ListCollectionsOptions,
+    },
+    list_databases::{DatabaseSpecification, ListDatabases, ListDatabasesOptions},
+    list_indexes::{ListIndexes, ListIndexesOptions},
     modifications::{NewContent, UpdateModifications, validate_replacement},
     namespace::{InvalidName, Namespace, validate_collection_name, validate_database_name},
     properties::{Command, Criteria, Properties, ReadConcernUse, Requirement, Retryability, Unsupported},
+    rename::{RenameCollection, RenameCollectionOptions},
     results::{DeleteResult, InsertManyResult, InsertOneResult, UpdateResult},
+    run_command::{RunCommand, RunCommandOptions, RunCursorCommandOptions},
+    search_index::{
+        CreateSearchIndexes, DropSearchIndex, ListSearchIndexes, SearchIndexModel, SearchIndexType, UpdateSearchIndex,
+    },
     update::{ReplaceOptions, Update, UpdateOptions, UpdateStatement},
+    validate::{ValidateCollection, ValidateCollectionOptions},
     write_reply::{Upserted, WriteFailure, WriteReply, Written},
 };
 pub use reply::{Envelope, ReplyError};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{EncodeError, Request};
+use crate::{read_preference::ReadPreference, selection::SelectionCriteria};
 
 /// An operation that encodes to one command.
 ///
@@ -46,8 +47,11 @@ pub enum ReadConcernUse {
 /// Which server may execute a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Criteria {
-    /// A server that accepts writes; on a Single topology the one there is.
+    /// A server that accepts writes.
     #[default]
+    Writable,
+    /// The primary, for a read that must not go elsewhere, whatever the effective read preference. On a Single topology
+    /// the server there is, which the read preference on the wire then allows to be a secondary.
     Primary,
     /// Whatever the effective read preference says.
     ReadPreference,
@@ -58,6 +62,22 @@ pub enum Criteria {
     PrimaryPreferred,
     /// The server that holds the cursor.
     CursorServer,
+}
+
+impl Criteria {
+    /// What the server is selected by. `effective` is what operation, collection, database and client make of it; for
+    /// [`Criteria::CursorServer`], the cursor's server.
+    pub fn resolve(self, effective: &SelectionCriteria) -> SelectionCriteria {
+        match (self, effective) {
+            (Self::Writable, _) => SelectionCriteria::Writable,
+            (Self::Primary, _) => ReadPreference::Primary.into(),
+            (Self::PrimaryPreferred, _) => ReadPreference::primary_preferred().into(),
+            (Self::WritingAggregate, SelectionCriteria::ReadPreference(preference)) => {
+                SelectionCriteria::WritingAggregate(preference.clone())
+            }
+            (Self::ReadPreference | Self::CursorServer | Self::WritingAggregate, effective) => effective.clone(),
+        }
+    }
 }
 
 /// An option that not every server understands, and that a server would not always refuse itself.
@@ -128,7 +148,7 @@ impl Properties {
 
     /// An enumeration on the primary that may be retried and takes no read concern.
     pub(crate) fn enumeration() -> Self {
-        Self { retryability: Retryability::Read, ..Self::default() }
+        Self { retryability: Retryability::Read, criteria: Criteria::Primary, ..Self::default() }
     }
 
     /// A write with a write concern.
@@ -169,7 +189,17 @@ impl Properties {
     /// # Errors
     /// [`Unsupported`] for the first option that this server would not honour.
     pub fn check(&self, max_wire_version: i32, acknowledged: bool) -> Result<(), Unsupported> {
-        for requirement in &self.requirements {
+        Requirement::check_all(&self.requirements, max_wire_version, acknowledged)
+    }
+}
+
+impl Requirement {
+    /// Checks all of `requirements` against the highest wire version of the server that was selected.
+    ///
+    /// # Errors
+    /// [`Unsupported`] for the first option that this server would not honour.
+    pub fn check_all(requirements: &[Self], max_wire_version: i32, acknowledged: bool) -> Result<(), Unsupported> {
+        for requirement in requirements {
             let option = requirement.option;
             match requirement.wire_version {
                 _ if acknowledged && requirement.unacknowledged_only => {}
@@ -187,6 +217,21 @@ impl Properties {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_reads_follow_the_effective_read_preference() {
+        let nearest = SelectionCriteria::from(ReadPreference::nearest());
+        assert_eq!(Criteria::Writable.resolve(&nearest), SelectionCriteria::Writable);
+        assert_eq!(Criteria::Primary.resolve(&nearest), ReadPreference::Primary.into());
+        assert_eq!(Criteria::ReadPreference.resolve(&nearest), nearest);
+        assert_eq!(Criteria::PrimaryPreferred.resolve(&nearest), ReadPreference::primary_preferred().into());
+        let writing = SelectionCriteria::WritingAggregate(ReadPreference::nearest());
+        assert_eq!(Criteria::WritingAggregate.resolve(&nearest), writing);
+        let address = SelectionCriteria::Address("a:1".parse().unwrap());
+        for criteria in [Criteria::CursorServer, Criteria::WritingAggregate, Criteria::ReadPreference] {
+            assert_eq!(criteria.resolve(&address), address);
+        }
+    }
 
     #[test]
     fn requirements_depend_on_server_and_acknowledgement() {

@@ -110,6 +110,11 @@ pub enum WarningReason {
     },
     /// One element of a list is unknown: only that element was ignored.
     UnknownElement(String),
+    /// One element of a list does not fit: only that element was ignored.
+    MalformedElement {
+        /// What an element looks like.
+        expected: &'static str,
+    },
     /// The option was given several times: the last value holds.
     Repeated,
     /// The name is an old one: its replacement was set.
@@ -168,6 +173,9 @@ impl fmt::Display for ConfigWarning {
             }
             WarningReason::UnknownElement(element) => {
                 write!(f, "option {option}: \"{element}\" is unknown and was ignored")
+            }
+            WarningReason::MalformedElement { expected } => {
+                write!(f, "option {option}: an element was ignored because it is not {expected}")
             }
             WarningReason::Repeated => write!(f, "option {option} is given several times: the last value holds"),
             WarningReason::Renamed { replacement } => write!(f, "option {option} is now called {replacement}"),

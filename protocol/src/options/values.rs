@@ -198,7 +198,10 @@ pub(super) fn auth_mechanism_properties(
     let mut properties = MechanismProperties::default();
     for pair in value.split(',') {
         let Some((name, value)) = pair.split_once(':') else {
-            return Err("a list of properties of the form NAME:value,NAME:value".into());
+            let expected = "NAME:value, whose value has no comma";
+            let reason = WarningReason::MalformedElement { expected };
+            warnings.push(ConfigWarning::new("authMechanismProperties", reason));
+            continue;
         };
         if !mechanism_property(&mut properties, name, value)? {
             let reason = WarningReason::UnknownElement(name.to_owned());

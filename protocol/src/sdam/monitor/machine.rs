@@ -72,6 +72,7 @@ enum State {
 }
 
 /// The decisions of one server's monitor. It also keeps the deadlines of its own I/O, so that one timer drives it.
+/// What a connection still yields after it was told to be closed must not be reported.
 ///
 /// ```
 /// use std::time::Instant;
