@@ -94,6 +94,23 @@ impl Splitter {
         self.total
     }
 
+    /// A sequence that no further document fits into, if there is one; the oldest first.
+    pub fn take_full(&mut self) -> Option<DocumentSequence> {
+        (!self.full.is_empty()).then(|| self.full.remove(0))
+    }
+
+    /// The sequence that is being filled, unless it is empty.
+    pub fn take_current(&mut self) -> Option<DocumentSequence> {
+        let next = DocumentSequence::new(self.current.identifier);
+        (!self.current.is_empty()).then(|| std::mem::replace(&mut self.current, next))
+    }
+
+    /// From now on, other limits.
+    pub fn set_limits(&mut self, limits: WriteLimits, body_len: usize) {
+        self.limits = limits;
+        self.budget = limits.documents(body_len, &self.current);
+    }
+
     /// The sequences, none of them empty.
     pub fn finish(mut self) -> Vec<DocumentSequence> {
         if !self.current.is_empty() {
