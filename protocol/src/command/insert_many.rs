@@ -90,6 +90,11 @@ impl InsertMany {
         self.splitter.total()
     }
 
+    /// Bytes of the documents that were encoded and not handed out in a full command.
+    pub fn buffered(&self) -> usize {
+        self.splitter.buffered()
+    }
+
     /// From now on, the limits of a server that takes less.
     pub fn set_limits(&mut self, limits: WriteLimits) {
         self.splitter.set_limits(limits, self.body.as_bytes().len());

@@ -67,6 +67,11 @@ impl Splitter {
         &mut self.current.documents
     }
 
+    /// How many bytes the sequence that is being filled has.
+    pub fn buffered(&self) -> usize {
+        self.current.documents.len()
+    }
+
     /// Counts the document that was appended at `start`. `size` is what counts against the limit of one document.
     ///
     /// # Errors
