@@ -154,8 +154,8 @@ impl std::error::Error for EstablishError {
 }
 
 impl EstablishFault {
-    /// Whether the network failed, rather than the conversation.
-    pub fn is_network(&self) -> bool {
-        matches!(self, Self::Network(_) | Self::TimedOut { .. } | Self::Wire(_))
+    /// Whether the socket failed or stayed silent, rather than said something wrong.
+    pub fn is_io(&self) -> bool {
+        matches!(self, Self::Network(_) | Self::TimedOut { .. })
     }
 }

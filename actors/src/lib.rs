@@ -1,5 +1,34 @@
 //! The actors of the mongo-actors MongoDB driver, and the only code in it that does I/O.
+//!
+//! Applications use the façade crate `mongo-actors`. What stands here is the [`Engine`] behind it: the supervised tree
+//! of actors of one client, and the tickets that operations travel in.
 
+mod connection;
+mod connection_pool;
+mod engine;
+mod event_publisher;
+mod failure;
+mod net;
+mod reaper;
 mod runtime;
+mod server_monitor;
+mod session_pool;
+mod settings;
+mod shared;
+mod supervisor;
+mod ticket;
+mod topology;
 
+pub use engine::{Engine, Selected};
+pub use event_publisher::Listeners;
+pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};
+pub use reaper::KillCursors;
 pub use runtime::{ActorEntry, ActorPath, Death, Placement, RestartBudget, Role};
+#[doc(hidden)]
+pub use settings::Conformance;
+pub use settings::{EngineSettings, StartError};
+pub use ticket::{
+    Answer, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionUse, Setback, Unanswered,
+};
+#[doc(hidden)]
+pub use topology::PoolOrder;

@@ -7,12 +7,17 @@ use std::sync::{
 
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use mongo_actors_protocol::{handshake::ClientMetadata, sdam::TopologyDescription, session::ClusterTime};
+use bson::RawDocument;
+use mongo_actors_protocol::{
+    handshake::ClientMetadata,
+    sdam::TopologyDescription,
+    session::{ClusterTime, SessionExpiry},
+};
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    connection::KeyCache, event_publisher::EventSink, failure::Cause, runtime::Registry, settings::EngineSettings,
-    topology::TopologyActor,
+    connection::KeyCache, event_publisher::EventSink, failure::Cause, reaper::ReaperActor, runtime::Registry,
+    settings::EngineSettings, topology::TopologyActor,
 };
 
 /// Everything that is shared. Each cell has one writer, named here; all others read.
@@ -24,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) cluster_time: ArcSwapOption<ClusterTime>,
     /// Written by the supervisor: the topology of today.
     pub(crate) topology: ArcSwapOption<Addr<TopologyActor>>,
+    /// Written by the supervisor: the reaper of today.
+    pub(crate) reaper: ArcSwapOption<Addr<ReaperActor>>,
     /// Written by the supervisor.
     pub(crate) status: ArcSwap<Status>,
     /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.
@@ -32,7 +39,52 @@ pub(crate) struct Shared {
     pub(crate) keys: KeyCache,
     pub(crate) registry: Registry,
     pub(crate) gate: Gate,
+    /// Reached when the tree was started for the first time.
+    pub(crate) grown: Milestone,
+    /// Reached when the client is closed.
+    pub(crate) ended: Milestone,
     pub(crate) operation_ids: AtomicI64,
+}
+
+impl Shared {
+    /// How long servers keep sessions that nobody uses, as far as the topology tells.
+    pub(crate) fn session_expiry(&self) -> SessionExpiry {
+        let description = self.description.load();
+        SessionExpiry::new(self.settings.options.load_balanced, description.logical_session_timeout_minutes)
+    }
+
+    /// Passes a cluster time on if it is newer than the one published.
+    pub(crate) fn note_cluster_time(&self, seen: &RawDocument, tell: impl FnOnce(ClusterTime)) {
+        let known = self.cluster_time.load();
+        let Ok(time) = seen.get_timestamp("clusterTime") else { return };
+        if known.as_ref().is_none_or(|known| known.time() < time)
+            && let Some(newer) = ClusterTime::from_document(seen)
+        {
+            tell(newer);
+        }
+    }
+}
+
+/// Something that happens once, and that any number of tasks may wait for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Milestone(Arc<(AtomicBool, Notify)>);
+
+impl Milestone {
+    pub(crate) fn notify(&self) {
+        self.0.0.store(true, Ordering::SeqCst);
+        self.0.1.notify_waiters();
+    }
+
+    pub(crate) fn is_reached(&self) -> bool {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    pub(crate) async fn reached(&self) {
+        let notified = self.0.1.notified();
+        if !self.0.0.load(Ordering::SeqCst) {
+            notified.await;
+        }
+    }
 }
 
 /// Whether operations may enter.

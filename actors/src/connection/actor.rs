@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
+use actix::{
+    Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future,
+};
 use mongo_actors_protocol::{
     cmap::ConnectionId,
     command::Envelope,
@@ -155,25 +157,24 @@ impl ConnectionActor {
         let cluster_time = shared.cluster_time.load();
         let mut tail = std::mem::take(&mut self.tail);
         let with_session = ticket.session.is_some() || uses_session(&ticket, info);
-        let held = ticket.session.as_mut().or(self.session.as_mut()).filter(|_| with_session);
-        let session = held.map(|held| {
+        if let Some(held) = ticket.session.as_mut().or(self.session.as_mut()).filter(|_| with_session) {
             held.get_mut().used(now);
-            held.get()
-        });
+        }
+        let held = ticket.session.as_ref().or(self.session.as_ref()).filter(|_| with_session);
         let preference = match &ticket.operation.criteria {
             SelectionCriteria::ReadPreference(preference) | SelectionCriteria::WritingAggregate(preference) => {
                 Some(preference)
             }
-            SelectionCriteria::Writable | SelectionCriteria::Address(_) => None,
+            _ => None,
         };
         let topology_type = shared.description.load().topology_type;
         let primary = mongo_actors_protocol::read_preference::ReadPreference::Primary;
         let read_preference = wire_read_preference(topology_type, info.server_type, preference.unwrap_or(&primary));
         let stamp = Stamp {
             operation: &ticket.operation,
-            session,
+            session: held.map(HeldSession::get),
             txn_number: ticket.txn_number,
-            cluster_time: cluster_time.as_deref().filter(|_| with_session || info.max_wire_version >= 6),
+            cluster_time: cluster_time.as_deref(),
             read_preference: read_preference.as_deref(),
             server_api: shared.settings.options.server_api.as_ref(),
         };
@@ -463,8 +464,12 @@ impl Actor for ConnectionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let establishing = establish::establish(self.plan.shared.clone(), self.plan.address.clone(), self.id, self.generation);
-        ctx.spawn(wrap_future::<_, Self>(establishing).map(Self::established));
+        let establishing =
+            establish::establish(self.plan.shared.clone(), self.plan.address.clone(), self.id, self.generation);
+        ctx.spawn(
+            wrap_future::<_, Self>(establishing)
+                .map(|result, actor: &mut Self, ctx: &mut Context<Self>| actor.established(result, ctx)),
+        );
     }
 }
 

@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{
     address::ServerAddress,
+    cmap::{EstablishmentStep, establishment_labels},
     command::Request,
-    error::{CommandError, Labels, labels},
+    error::{CommandError, Labels},
     handshake::FirstHello,
     wire::{MessageFlags, MessageParts, ReplyBody, TailWriter},
 };
@@ -78,26 +79,24 @@ pub(crate) async fn within<T>(
     }
 }
 
-/// The error of a step. Network errors before the end of `hello` count as signs of overload, unless they show that
-/// nobody listens at the address.
+/// The error of a step, with the labels that the pool adds.
 pub(crate) fn failed(address: &Arc<ServerAddress>, step: EstablishStep, fault: EstablishFault) -> EstablishError {
-    let mut found = match &fault {
+    let mut labels = match &fault {
         EstablishFault::Command(error) => error.labels.clone(),
         _ => Labels::new(),
     };
-    if step != EstablishStep::Authenticate && is_sign_of_overload(&fault) {
-        found.add(labels::SYSTEM_OVERLOADED_ERROR);
-        found.add(labels::RETRYABLE_ERROR);
-    }
-    EstablishError { address: address.clone(), step, fault, labels: found }
+    labels.extend_from(&establishment_labels(specified_step(step, &fault), fault.is_io()));
+    EstablishError { address: address.clone(), step, fault, labels }
 }
 
-/// The connection pooling specification excepts names that do not resolve, and TLS failures that are none of the network.
-fn is_sign_of_overload(fault: &EstablishFault) -> bool {
-    match fault {
-        EstablishFault::Network(error) => !net::is_resolution_error(error),
-        EstablishFault::TimedOut { .. } => true,
-        EstablishFault::Wire(_) | EstablishFault::Command(_) | EstablishFault::Refused(_) => false,
+fn specified_step(step: EstablishStep, fault: &EstablishFault) -> EstablishmentStep {
+    match (step, fault) {
+        (EstablishStep::Connect, EstablishFault::Network(error)) if net::is_resolution_error(error) => {
+            EstablishmentStep::Resolve
+        }
+        (EstablishStep::Connect, _) => EstablishmentStep::Connect,
+        (EstablishStep::Handshake, _) => EstablishmentStep::Hello,
+        (EstablishStep::Authenticate, _) => EstablishmentStep::Authenticate,
     }
 }
 

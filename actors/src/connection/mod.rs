@@ -19,5 +19,5 @@ mod stamp;
 
 pub(crate) use actor::{ConnectionActor, ConnectionPlan};
 pub(crate) use keys::KeyCache;
-pub(crate) use link::{Link, LinkFault};
+pub(crate) use link::Link;
 pub(crate) use messages::{Equipped, Interrupt, Run, SurrenderSession};

@@ -9,6 +9,19 @@ use std::io;
 use mongo_actors_protocol::address::ServerAddress;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+/// A host name could not be resolved.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot resolve {host}: {reason}")]
+struct ResolutionError {
+    host: String,
+    reason: String,
+}
+
+/// Whether `error` says that there is no such host, rather than that it cannot be reached.
+pub(crate) fn is_resolution_error(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<ResolutionError>())
+}
+
 /// A connected stream of bytes, whatever it runs over.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 

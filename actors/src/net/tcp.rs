@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, lookup_host};
 
-use super::BoxedTransport;
+use super::{BoxedTransport, ResolutionError};
 
 /// Keep-alive of the specification: 120 s idle, then a probe every 10 s, 9 of them.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(120);
@@ -15,13 +15,13 @@ const KEEPALIVE_PROBES: u32 = 9;
 
 /// Connects to the first address of `host` that accepts.
 pub(super) async fn connect(host: &str, port: u16) -> io::Result<BoxedTransport> {
-    let named = |error: io::Error, what: &str| io::Error::new(error.kind(), format!("{what}: {error}"));
-    let addresses = lookup_host((host, port)).await.map_err(|e| named(e, &format!("cannot resolve {host}")))?;
-    let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
+    let unresolved = |kind, reason| io::Error::new(kind, ResolutionError { host: host.to_owned(), reason });
+    let addresses = lookup_host((host, port)).await.map_err(|error| unresolved(error.kind(), error.to_string()))?;
+    let mut last = unresolved(io::ErrorKind::NotFound, "it has no address".to_owned());
     for address in addresses {
         match TcpStream::connect(address).await {
             Ok(stream) => return prepare(stream),
-            Err(error) => last = named(error, &address.to_string()),
+            Err(error) => last = io::Error::new(error.kind(), format!("{address}: {error}")),
         }
     }
     Err(last)

@@ -40,6 +40,7 @@ impl<A: SupervisedActor> Context<A> {
     }
 
     /// The number of this life: 0, then one more with each restart.
+    #[cfg(test)]
     pub(crate) fn life(&self) -> u64 {
         self.life
     }

@@ -24,8 +24,9 @@ pub use path::{ActorPath, Role};
 pub use placement::Placement;
 pub use registry::ActorEntry;
 
+pub(crate) use budget::CrashRecord;
 pub(crate) use context::{Context, SupervisedActor};
 pub(crate) use obituary::Obituary;
 pub(crate) use placement::{Home, HostThread};
 pub(crate) use registry::Registry;
-pub(crate) use supervise::{Birth, Child, start};
+pub(crate) use supervise::{Birth, Child, orphan, start};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use actix::{
-    Addr, Recipient,
+    Actor, Addr, Handler, Recipient, Supervised,
     dev::{AsyncContextParts, ContextFut, ContextParts, Mailbox},
 };
 use tokio::time::Sleep;
@@ -38,7 +38,38 @@ pub(crate) struct Birth {
 /// A child as its parent keeps it: dropping this ends the child.
 pub(crate) struct Child<A: SupervisedActor> {
     pub(crate) addr: Addr<A>,
-    _lifeline: Lifeline,
+    lifeline: Option<Lifeline>,
+}
+
+impl<A: SupervisedActor> Child<A> {
+    /// Lets the child live until it ends by itself.
+    pub(crate) fn release(&mut self) {
+        if let Some(lifeline) = self.lifeline.take() {
+            lifeline.release();
+        }
+    }
+}
+
+/// The address of no parent, for the root of a tree.
+pub(crate) fn orphan() -> Recipient<Obituary> {
+    Mailbox::<Nobody>::default().address().recipient()
+}
+
+/// An actor that never runs.
+struct Nobody;
+
+impl Actor for Nobody {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Nobody {}
+
+impl SupervisedActor for Nobody {}
+
+impl Handler<Obituary> for Nobody {
+    type Result = ();
+
+    fn handle(&mut self, _: Obituary, _: &mut Context<Self>) {}
 }
 
 /// Starts `actor` on `home` and returns at once.
@@ -54,7 +85,7 @@ pub(crate) fn start<A: SupervisedActor + Send>(home: &Home, registry: &Registry,
     home.run(move || {
         tokio::task::spawn_local(unborn.into_task());
     });
-    Child { addr, _lifeline: lifeline }
+    Child { addr, lifeline: Some(lifeline) }
 }
 
 /// Everything of an actor that travels to the arbiter it will live on.

@@ -116,12 +116,6 @@ fn birth(path: ActorPath, tag: u64, parent: Recipient<Obituary>, budget: Restart
     Birth { path, role: Role::Connection, tag, parent, budget }
 }
 
-/// The address of a parent that is gone.
-fn orphan() -> Recipient<Obituary> {
-    let mailbox = actix::dev::Mailbox::<Parent>::default();
-    mailbox.address().recipient()
-}
-
 fn run(test: impl Future<Output = ()>) {
     actix_rt::System::new().block_on(test);
 }

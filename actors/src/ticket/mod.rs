@@ -11,8 +11,6 @@ mod lease;
 mod load;
 mod operation;
 mod session;
-#[cfg(test)]
-mod tests;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -24,8 +22,9 @@ use std::{
 use mongo_actors_protocol::{address::ServerAddress, retry::Stage, sdam::ServerDescription};
 use tokio::sync::oneshot;
 
+pub(crate) use self::session::SessionHome;
 pub use self::{
-    answer::{Answer, Pending, Reply, Setback},
+    answer::{Answer, Pending, Reply, Setback, Unanswered},
     lease::{ConnectionInfo, Lease},
     operation::{Limits, Operation, SessionUse},
     session::HeldSession,
@@ -44,11 +43,11 @@ use crate::{
 ///
 /// Dropping it answers [`Cause::Abandoned`] with the stage it had reached.
 #[derive(Debug)]
-pub struct Ticket(Option<Box<Slip>>);
+pub(crate) struct Ticket(Option<Box<Slip>>);
 
 /// What a ticket carries.
 #[derive(Debug)]
-pub struct Slip {
+pub(crate) struct Slip {
     /// What is asked for.
     pub operation: Operation,
     /// Servers on which earlier attempts failed: used only when there is no other.

@@ -32,6 +32,15 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The smaller of each limit.
+    pub(crate) fn smaller(self, other: Self) -> Self {
+        Self {
+            max_bson_object_size: self.max_bson_object_size.min(other.max_bson_object_size),
+            max_message_size: self.max_message_size.min(other.max_message_size),
+            max_write_batch_size: self.max_write_batch_size.min(other.max_write_batch_size),
+        }
+    }
+
     /// Whether a request split by these limits fits a server with the limits `other`.
     pub fn fit_within(&self, other: &Self) -> bool {
         self.max_bson_object_size <= other.max_bson_object_size
@@ -43,11 +52,7 @@ impl Limits {
 impl Default for Limits {
     /// What every supported server allows: 16 MiB, 48,000,000 bytes and 100,000 documents.
     fn default() -> Self {
-        Self {
-            max_bson_object_size: 16 * 1024 * 1024,
-            max_message_size: 48_000_000,
-            max_write_batch_size: 100_000,
-        }
+        Self { max_bson_object_size: 16 * 1024 * 1024, max_message_size: 48_000_000, max_write_batch_size: 100_000 }
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use bson::{Bson, Document, RawDocumentBuf, raw::cstr};
 
 use super::{
-    Collation, Command, Criteria, EncodeError, Hint, Namespace, Properties, ReadConcernUse, Request, Retryability,
-    encode::append, validate_database_name,
+    Collation, Command, Criteria, EncodeError, Hint, Namespace, Properties, ReadConcernUse, Request, encode::append,
+    validate_database_name,
 };
 use crate::{
     concern::{ReadConcern, WriteConcern},
+    retry::Operation,
     selection::SelectionCriteria,
 };
 
@@ -103,7 +104,7 @@ impl Command for Aggregate<'_> {
             return read;
         }
         Properties {
-            retryability: Retryability::None,
+            retry: Operation::PLAIN_WRITE,
             read_concern: ReadConcernUse::Full,
             write_concern: true,
             criteria: Criteria::WritingAggregate,
@@ -195,13 +196,13 @@ mod tests {
             assert!(body.get_document("cursor").unwrap().is_empty());
             let properties = operation.properties();
             assert_eq!(properties.criteria, Criteria::WritingAggregate);
-            assert_eq!(properties.retryability, Retryability::None);
+            assert_eq!(properties.retry, Operation::PLAIN_WRITE);
             assert!(properties.write_concern);
             assert_eq!(properties.read_concern, ReadConcernUse::Full);
         }
         let pipeline = [doc! { "$out": "x" }, doc! { "$match": {} }];
         let properties = Aggregate { target, pipeline: &pipeline, options: &options }.properties();
-        assert_eq!((properties.criteria, properties.retryability), (Criteria::ReadPreference, Retryability::Read));
+        assert_eq!((properties.criteria, properties.retry), (Criteria::ReadPreference, Operation::READ));
         assert!(!properties.write_concern);
     }
 

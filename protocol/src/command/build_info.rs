@@ -4,6 +4,7 @@ use bson::{RawDocumentBuf, raw::cstr};
 use serde::Deserialize;
 
 use super::{Command, Criteria, EncodeError, Properties, Request, validate_database_name};
+use crate::retry::Operation;
 
 /// The `buildInfo` command, which runs on `admin`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +46,7 @@ pub struct Ping<'a> {
 
 impl Command for Ping<'_> {
     fn properties(&self) -> Properties {
-        Properties { criteria: Criteria::Primary, ..Properties::default() }
+        Properties { criteria: Criteria::Primary, ..Properties::plain(Operation::PLAIN_READ) }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {

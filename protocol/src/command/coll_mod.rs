@@ -3,10 +3,10 @@
 use bson::{Bson, Document, RawDocumentBuf, raw::cstr};
 
 use super::{
-    ChangeStreamPreAndPostImages, Command, EncodeError, Namespace, Properties, ReadConcernUse, Request, Retryability,
+    ChangeStreamPreAndPostImages, Command, EncodeError, Namespace, Properties, ReadConcernUse, Request,
     ValidationAction, ValidationLevel, encode::append,
 };
-use crate::concern::WriteConcern;
+use crate::{concern::WriteConcern, retry::Operation};
 
 /// Changes to a collection or view. An option that is none is not sent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,7 +53,7 @@ pub struct ModifyCollection<'a> {
 
 impl Command for ModifyCollection<'_> {
     fn properties(&self) -> Properties {
-        Properties { read_concern: ReadConcernUse::None, ..Properties::write(Retryability::None) }
+        Properties { read_concern: ReadConcernUse::None, ..Properties::write(Operation::PLAIN_WRITE) }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {

@@ -149,7 +149,8 @@ mod tests {
     use bson::rawdoc;
 
     use super::*;
-    use crate::command::{Criteria, Retryability};
+    use crate::command::Criteria;
+    use crate::retry::Operation;
 
     #[test]
     fn an_estimate_is_a_count_without_a_query() {
@@ -195,7 +196,7 @@ mod tests {
         };
         assert_eq!(full.request().unwrap().body, expected);
         let properties = full.properties();
-        assert_eq!((properties.retryability, properties.criteria), (Retryability::Read, Criteria::ReadPreference));
+        assert_eq!((properties.retry, properties.criteria), (Operation::READ, Criteria::ReadPreference));
         assert_eq!(properties.max_time, Some(Duration::from_secs(1)));
     }
 

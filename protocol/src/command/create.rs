@@ -2,7 +2,8 @@
 
 use bson::{RawDocumentBuf, raw::cstr};
 
-use super::{Command, CreateCollectionOptions, EncodeError, Namespace, Properties, Request, Retryability};
+use super::{Command, CreateCollectionOptions, EncodeError, Namespace, Properties, Request};
+use crate::retry::Operation;
 
 /// The `create` command.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +16,7 @@ pub struct CreateCollection<'a> {
 
 impl Command for CreateCollection<'_> {
     fn properties(&self) -> Properties {
-        Properties::write(Retryability::None)
+        Properties::write(Operation::PLAIN_WRITE)
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
@@ -94,7 +95,7 @@ mod tests {
         expected.append(cstr!("comment"), "c");
         assert_eq!(body(&CreateCollectionOptions { comment: Some(Bson::from("c")), ..every_option() }), expected);
         let properties = CreateCollection { namespace: &namespace, options: &every_option() }.properties();
-        assert_eq!(properties, Properties::write(Retryability::None));
+        assert_eq!(properties, Properties::write(Operation::PLAIN_WRITE));
     }
 
     #[test]

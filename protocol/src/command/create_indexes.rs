@@ -5,10 +5,10 @@ use std::time::Duration;
 use bson::{Bson, RawArrayBuf, RawDocumentBuf, raw::CStr, raw::cstr};
 
 use super::{
-    Command, EncodeError, IndexModel, Namespace, Properties, Request, Retryability,
+    Command, EncodeError, IndexModel, Namespace, Properties, Request,
     encode::{Element, append},
 };
-use crate::concern::WriteConcern;
+use crate::{concern::WriteConcern, retry::Operation};
 
 /// How many data-bearing members must finish an index build before it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,7 +69,7 @@ impl CreateIndexes<'_> {
 
 impl Command for CreateIndexes<'_> {
     fn properties(&self) -> Properties {
-        let properties = Properties { max_time: self.options.max_time, ..Properties::write(Retryability::None) };
+        let properties = Properties { max_time: self.options.max_time, ..Properties::write(Operation::PLAIN_WRITE) };
         properties.requires(self.options.commit_quorum.is_some(), "commitQuorum", 9)
     }
 

@@ -3,10 +3,10 @@
 use bson::{Bson, Document, RawDocument, RawDocumentBuf, raw::cstr};
 
 use super::{
-    Collation, Command, DeleteResult, EncodeError, Hint, InvalidReply, Namespace, Properties, Request, Retryability,
-    WriteReply, Written, encode::append, update::single,
+    Collation, Command, DeleteResult, EncodeError, Hint, InvalidReply, Namespace, Properties, Request, WriteReply,
+    Written, encode::append, update::single,
 };
-use crate::concern::WriteConcern;
+use crate::{concern::WriteConcern, retry::Operation};
 
 /// Options for deleting one document or many. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -114,8 +114,8 @@ pub(super) fn body(
 
 impl Command for Delete<'_> {
     fn properties(&self) -> Properties {
-        let retryability = if self.statement.multi { Retryability::None } else { Retryability::Write };
-        self.statement.require(Properties::write(retryability))
+        let retry = if self.statement.multi { Operation::PLAIN_WRITE } else { Operation::WRITE };
+        self.statement.require(Properties::write(retry))
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
@@ -146,7 +146,7 @@ mod tests {
         let request = one.request().unwrap();
         assert_eq!(request.body, rawdoc! { "delete": "coll", "ordered": true });
         assert_eq!(statement(&request), rawdoc! { "q": { "x": 1 }, "limit": 1 });
-        assert_eq!(one.properties(), Properties::write(Retryability::Write));
+        assert_eq!(one.properties(), Properties::write(Operation::WRITE));
         let options = DeleteOptions {
             collation: Some(Collation::new("en")),
             hint: Some(Hint::from("x_1")),
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(request.body, rawdoc! { "delete": "coll", "ordered": true, "let": { "v": 1 }, "comment": "c" });
         let expected = rawdoc! { "q": { "x": 1 }, "limit": 0, "collation": { "locale": "en" }, "hint": "x_1" };
         assert_eq!(statement(&request), expected);
-        assert_eq!(many.properties().retryability, Retryability::None);
+        assert_eq!(many.properties().retry, Operation::PLAIN_WRITE);
     }
 
     #[test]

@@ -2,10 +2,8 @@
 
 use bson::{Bson, Document, RawDocumentBuf, raw::cstr};
 
-use super::{
-    Command, EncodeError, Namespace, Properties, Request, Retryability, encode::append, validate_database_name,
-};
-use crate::concern::WriteConcern;
+use super::{Command, EncodeError, Namespace, Properties, Request, encode::append, validate_database_name};
+use crate::{concern::WriteConcern, retry::Operation};
 
 /// Options for dropping a collection. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +36,7 @@ pub struct DropCollection<'a> {
 
 impl Command for DropCollection<'_> {
     fn properties(&self) -> Properties {
-        Properties { missing_namespace_is_success: true, ..Properties::write(Retryability::None) }
+        Properties { missing_namespace_is_success: true, ..Properties::write(Operation::PLAIN_WRITE) }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
@@ -61,7 +59,7 @@ pub struct DropDatabase<'a> {
 
 impl Command for DropDatabase<'_> {
     fn properties(&self) -> Properties {
-        Properties { missing_namespace_is_success: true, ..Properties::write(Retryability::None) }
+        Properties { missing_namespace_is_success: true, ..Properties::write(Operation::PLAIN_WRITE) }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
@@ -89,7 +87,7 @@ mod tests {
         assert_eq!(body(&options), rawdoc! { "drop": "coll", "comment": "c" });
         let properties = DropCollection { namespace: &namespace, options: &options }.properties();
         assert!(properties.missing_namespace_is_success && properties.write_concern);
-        assert_eq!(properties.retryability, Retryability::None);
+        assert_eq!(properties.retry, Operation::PLAIN_WRITE);
     }
 
     #[test]

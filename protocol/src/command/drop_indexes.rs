@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use bson::{Bson, Document, RawDocumentBuf, raw::cstr};
 
-use super::{
-    Command, EncodeError, Namespace, Properties, Request, Retryability, encode::append, index_model::generated_name,
-};
-use crate::concern::WriteConcern;
+use super::{Command, EncodeError, Namespace, Properties, Request, encode::append, index_model::generated_name};
+use crate::{concern::WriteConcern, retry::Operation};
 
 /// Options for dropping indexes. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +46,7 @@ impl Command for DropIndexes<'_> {
         Properties {
             max_time: self.options.max_time,
             missing_namespace_is_success: true,
-            ..Properties::write(Retryability::None)
+            ..Properties::write(Operation::PLAIN_WRITE)
         }
     }
 

@@ -3,6 +3,7 @@
 use bson::{RawArrayBuf, RawDocumentBuf, raw::cstr};
 
 use super::{Command, Criteria, EncodeError, Properties, Request};
+use crate::retry::Operation;
 
 /// The `endSessions` command, which runs on `admin`. Errors are of no interest: sessions expire anyway.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,7 @@ impl<'a> EndSessions<'a> {
 
 impl Command for EndSessions<'_> {
     fn properties(&self) -> Properties {
-        Properties { criteria: Criteria::PrimaryPreferred, ..Properties::default() }
+        Properties { criteria: Criteria::PrimaryPreferred, ..Properties::plain(Operation::PLAIN_READ) }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use bson::{Bson, RawArrayBuf, RawDocumentBuf, raw::cstr};
+use bson::{Bson, RawDocumentBuf, raw::cstr};
 
-use super::{Command, Criteria, EncodeError, Properties, Request, Retryability, collation::words, encode::append};
+use super::{Command, Criteria, EncodeError, Properties, Request, collation::words, encode::append};
+use crate::{
+    retry::Operation,
+    wire::{MessageFlags, MessageParts},
+};
 
 words! {
     /// How much an explanation says.
@@ -51,21 +55,17 @@ pub struct Explain<'a> {
 impl Command for Explain<'_> {
     fn properties(&self) -> Properties {
         Properties {
-            retryability: Retryability::Read,
             criteria: Criteria::ReadPreference,
             max_time: self.options.max_time,
-            ..Properties::default()
+            ..Properties::plain(Operation::READ)
         }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
-        let mut inner = self.command.body.clone();
-        for sequence in &self.command.sequences {
-            let mut array = RawArrayBuf::new();
-            // A sequence that was encoded here has nothing but documents in it.
-            sequence.iter().map_while(Result::ok).for_each(|document| array.push(document));
-            inner.append(bson::raw::CString::try_from(sequence.identifier)?, array);
-        }
+        let Request { body, sequences, .. } = self.command;
+        let parts = MessageParts { body, tail: &[], sequences, flags: MessageFlags::default(), request_id: 0 };
+        let inner = parts.to_command_document();
+        let inner = inner.map_err(|_| EncodeError::argument("command", "a document sequence of it is damaged"))?;
         let mut body = RawDocumentBuf::new();
         body.append(cstr!("explain"), inner);
         append!(&mut body; "verbosity": self.options.verbosity, "comment": self.options.comment);

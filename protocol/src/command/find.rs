@@ -318,7 +318,8 @@ mod tests {
     use bson::{doc, rawdoc};
 
     use super::*;
-    use crate::command::properties::{Criteria, ReadConcernUse, Retryability};
+    use crate::command::properties::{Criteria, ReadConcernUse};
+    use crate::retry::Operation;
 
     fn namespace() -> Namespace {
         Namespace::new("db", "coll")
@@ -373,7 +374,7 @@ mod tests {
         assert_eq!(many(&options).unwrap(), expected);
         let properties = Find::many(&namespace(), &rawdoc! {}, &options).properties();
         assert_eq!(properties.max_time, Some(Duration::from_millis(8)));
-        assert_eq!((properties.retryability, properties.criteria), (Retryability::Read, Criteria::ReadPreference));
+        assert_eq!((properties.retry, properties.criteria), (Operation::READ, Criteria::ReadPreference));
         assert_eq!((properties.read_concern, properties.write_concern), (ReadConcernUse::Full, false));
     }
 

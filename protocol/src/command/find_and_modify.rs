@@ -8,11 +8,11 @@ use bson::{
 };
 
 use super::{
-    Collation, Command, EncodeError, Hint, InvalidReply, Namespace, NewContent, Properties, Request, Retryability,
+    Collation, Command, EncodeError, Hint, InvalidReply, Namespace, NewContent, Properties, Request,
     UpdateModifications, WriteReply, Written,
     encode::{append, not_empty},
 };
-use crate::concern::WriteConcern;
+use crate::{concern::WriteConcern, retry::Operation};
 
 /// Which state of the document is returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -227,7 +227,7 @@ impl<'a> FindAndModify<'a> {
 
 impl Command for FindAndModify<'_> {
     fn properties(&self) -> Properties {
-        let properties = Properties { max_time: self.shared.max_time, ..Properties::write(Retryability::Write) };
+        let properties = Properties { max_time: self.shared.max_time, ..Properties::write(Operation::WRITE) };
         properties
             .requires_unacknowledged(self.shared.collation.is_some(), "collation", None)
             .requires_unacknowledged(self.array_filters().is_some(), "arrayFilters", None)
@@ -313,7 +313,7 @@ mod tests {
         };
         assert_eq!(delete.request().unwrap().body, expected);
         let properties = delete.properties();
-        assert_eq!((properties.retryability, properties.max_time), (Retryability::Write, options.max_time));
+        assert_eq!((properties.retry, properties.max_time), (Operation::WRITE, options.max_time));
         assert!(properties.write_concern);
         assert_eq!(properties.required_wire_version(false), Some((9, "hint")));
         assert_eq!(properties.required_wire_version(true), None);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bson::{Bson, RawDocumentBuf, raw::cstr};
 
 use super::{Command, Criteria, EncodeError, Namespace, Properties, Request, encode::append};
+use crate::retry::Operation;
 
 /// The `getMore` command. Its reply is a [`CursorReply`](super::CursorReply).
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +49,7 @@ impl Command for GetMore<'_> {
             criteria: Criteria::CursorServer,
             max_time: self.max_await_time,
             exhaust: self.exhaust,
-            ..Properties::default()
+            ..Properties::plain(Operation::PLAIN_READ)
         }
     }
 

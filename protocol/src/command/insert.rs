@@ -4,10 +4,10 @@ use bson::{Bson, RawDocument, RawDocumentBuf, oid::ObjectId, raw::cstr};
 use serde::Serialize;
 
 use super::{
-    DocumentSequence, EncodeError, InsertOneResult, InvalidReply, Namespace, Properties, Request, Retryability,
-    WriteLimits, WriteReply, Written, encode::append, limits::Splitter,
+    DocumentSequence, EncodeError, InsertOneResult, InvalidReply, Namespace, Properties, Request, WriteLimits,
+    WriteReply, Written, encode::append, limits::Splitter,
 };
-use crate::concern::WriteConcern;
+use crate::{concern::WriteConcern, retry::Operation};
 
 /// Options for inserting one document. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ pub struct InsertOne {
 impl InsertOne {
     /// How the operation is executed.
     pub fn properties() -> Properties {
-        Properties::write(Retryability::Write)
+        Properties::write(Operation::WRITE)
     }
 
     /// Encodes `document` once, straight into the command. `new_id` is asked when the document has no `_id`, which
@@ -222,7 +222,7 @@ mod tests {
         let full = insert(&doc! { "_id": 1 }, &options).unwrap();
         let expected = rawdoc! { "insert": "coll", "ordered": true, "bypassDocumentValidation": false, "comment": "c" };
         assert_eq!(full.request.body, expected);
-        assert_eq!(InsertOne::properties().retryability, Retryability::Write);
+        assert_eq!(InsertOne::properties().retry, Operation::WRITE);
         assert!(InsertOne::properties().write_concern);
     }
 

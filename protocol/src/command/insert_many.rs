@@ -9,11 +9,12 @@ use bson::{Bson, RawDocumentBuf, oid::ObjectId};
 use serde::Serialize;
 
 use super::{
-    DocumentSequence, EncodeError, InsertManyOptions, InsertManyResult, Namespace, Properties, Request, Retryability,
-    WriteFailure, WriteLimits, WriteReply, Written,
+    DocumentSequence, EncodeError, InsertManyOptions, InsertManyResult, Namespace, Properties, Request, WriteFailure,
+    WriteLimits, WriteReply, Written,
     insert::{body, push_document, split_again},
     limits::Splitter,
 };
+use crate::retry::Operation;
 
 /// Documents on their way into a collection: encodes them one after the other, and hands out a command whenever one is
 /// full.
@@ -57,7 +58,7 @@ pub struct InsertBatch {
 impl InsertMany {
     /// How each of the commands is executed.
     pub fn properties() -> Properties {
-        Properties::write(Retryability::Write)
+        Properties::write(Operation::WRITE)
     }
 
     /// No documents yet.

@@ -3,6 +3,7 @@
 use bson::{RawArrayBuf, RawDocumentBuf, raw::cstr};
 
 use super::{Command, Criteria, EncodeError, Namespace, Properties, Request};
+use crate::retry::Operation;
 
 /// The `killCursors` command. Its reply says nothing that matters to the caller.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +16,7 @@ pub struct KillCursors<'a> {
 
 impl Command for KillCursors<'_> {
     fn properties(&self) -> Properties {
-        Properties { criteria: Criteria::CursorServer, ..Properties::default() }
+        Properties { criteria: Criteria::CursorServer, ..Properties::plain(Operation::PLAIN_READ) }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {

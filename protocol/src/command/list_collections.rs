@@ -128,7 +128,8 @@ mod tests {
     use bson::{doc, rawdoc};
 
     use super::*;
-    use crate::command::{Criteria, Retryability};
+    use crate::command::Criteria;
+    use crate::retry::Operation;
 
     #[test]
     fn options_are_sent_only_when_given() {
@@ -148,7 +149,7 @@ mod tests {
         };
         assert_eq!(list.request().unwrap().body, expected);
         let properties = list.properties();
-        assert_eq!((properties.criteria, properties.retryability), (Criteria::Primary, Retryability::Read));
+        assert_eq!((properties.criteria, properties.retry), (Criteria::Primary, Operation::READ));
     }
 
     #[test]

@@ -57,7 +57,8 @@ mod tests {
     use bson::rawdoc;
 
     use super::*;
-    use crate::command::{Criteria, ReadConcernUse, Retryability};
+    use crate::command::{Criteria, ReadConcernUse};
+    use crate::retry::Operation;
 
     #[test]
     fn options_are_sent_only_when_given() {
@@ -74,7 +75,7 @@ mod tests {
         let expected = rawdoc! { "listIndexes": "coll", "cursor": { "batchSize": 2_i64 }, "comment": "c" };
         assert_eq!(list.request().unwrap().body, expected);
         let properties = list.properties();
-        assert_eq!((properties.criteria, properties.retryability), (Criteria::Primary, Retryability::Read));
+        assert_eq!((properties.criteria, properties.retry), (Criteria::Primary, Operation::READ));
         assert_eq!((properties.read_concern, properties.max_time), (ReadConcernUse::None, options.max_time));
         assert!(properties.missing_namespace_is_success);
     }

@@ -94,7 +94,7 @@ pub use self::{
     list_indexes::{ListIndexes, ListIndexesOptions},
     modifications::{NewContent, UpdateModifications, validate_replacement},
     namespace::{InvalidName, Namespace, validate_collection_name, validate_database_name},
-    properties::{Command, Criteria, Properties, ReadConcernUse, Requirement, Retryability, Unsupported},
+    properties::{Command, Criteria, Properties, ReadConcernUse, Requirement, Unsupported},
     rename::{RenameCollection, RenameCollectionOptions},
     results::{DeleteResult, InsertManyResult, InsertOneResult, UpdateResult},
     run_command::{RunCommand, RunCommandOptions, RunCursorCommandOptions},

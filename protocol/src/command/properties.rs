@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{EncodeError, Request};
-use crate::{read_preference::ReadPreference, selection::SelectionCriteria};
+use crate::{read_preference::ReadPreference, retry::Operation, selection::SelectionCriteria};
 
 /// An operation that encodes to one command.
 ///
@@ -18,18 +18,6 @@ pub trait Command {
     /// # Errors
     /// [`EncodeError`] when an argument is not allowed or cannot be written as BSON.
     fn request(&self) -> Result<Request, EncodeError>;
-}
-
-/// Which retry rules an operation falls under, if the client has them switched on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Retryability {
-    /// Neither; only an overloaded server's explicit permission allows another attempt.
-    #[default]
-    None,
-    /// The retryable reads specification.
-    Read,
-    /// The retryable writes specification: needs a transaction number, and an acknowledged write concern.
-    Write,
 }
 
 /// How a command uses `readConcern`.
@@ -92,10 +80,11 @@ pub struct Requirement {
 }
 
 /// How an operation is executed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Properties {
-    /// Retry rules.
-    pub retryability: Retryability,
+    /// What the retry rules make of it, outside a transaction. A write with w=0 is [`Operation::PLAIN_WRITE`] all the
+    /// same.
+    pub retry: Operation,
     /// Use of `readConcern`.
     pub read_concern: ReadConcernUse,
     /// Whether it takes a `writeConcern`. A `writeConcernError` in its reply is then an error of the operation.
@@ -135,25 +124,38 @@ pub enum Unsupported {
 }
 
 impl Properties {
+    /// An operation on a writable server, without concerns.
+    pub(crate) fn plain(retry: Operation) -> Self {
+        Self {
+            retry,
+            read_concern: ReadConcernUse::None,
+            write_concern: false,
+            criteria: Criteria::Writable,
+            max_time: None,
+            exhaust: false,
+            missing_namespace_is_success: false,
+            requirements: Vec::new(),
+        }
+    }
+
     /// A read that follows the effective read preference and may be retried.
     pub(crate) fn read(max_time: Option<Duration>) -> Self {
         Self {
-            retryability: Retryability::Read,
             read_concern: ReadConcernUse::Full,
             criteria: Criteria::ReadPreference,
             max_time,
-            ..Self::default()
+            ..Self::plain(Operation::READ)
         }
     }
 
     /// An enumeration on the primary that may be retried and takes no read concern.
     pub(crate) fn enumeration() -> Self {
-        Self { retryability: Retryability::Read, criteria: Criteria::Primary, ..Self::default() }
+        Self { criteria: Criteria::Primary, ..Self::plain(Operation::READ) }
     }
 
     /// A write with a write concern.
-    pub(crate) fn write(retryability: Retryability) -> Self {
-        Self { retryability, read_concern: ReadConcernUse::CausalOnly, write_concern: true, ..Self::default() }
+    pub(crate) fn write(retry: Operation) -> Self {
+        Self { read_concern: ReadConcernUse::CausalOnly, write_concern: true, ..Self::plain(retry) }
     }
 
     /// Requires `wire_version` for `option` if it is present.
@@ -235,7 +237,7 @@ mod tests {
 
     #[test]
     fn requirements_depend_on_server_and_acknowledgement() {
-        let properties = Properties::write(Retryability::Write)
+        let properties = Properties::write(Operation::WRITE)
             .requires(true, "commitQuorum", 9)
             .requires(false, "absent", 99)
             .requires_unacknowledged(true, "sort", Some(25))

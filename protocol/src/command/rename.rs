@@ -2,8 +2,8 @@
 
 use bson::{Bson, RawDocumentBuf};
 
-use super::{Command, EncodeError, Namespace, Properties, ReadConcernUse, Request, Retryability, encode::append};
-use crate::concern::WriteConcern;
+use super::{Command, EncodeError, Namespace, Properties, ReadConcernUse, Request, encode::append};
+use crate::{concern::WriteConcern, retry::Operation};
 
 /// Options for renaming a collection. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ pub struct RenameCollection<'a> {
 
 impl Command for RenameCollection<'_> {
     fn properties(&self) -> Properties {
-        Properties { read_concern: ReadConcernUse::None, ..Properties::write(Retryability::None) }
+        Properties { read_concern: ReadConcernUse::None, ..Properties::write(Operation::PLAIN_WRITE) }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {

@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use bson::RawDocumentBuf;
 
 pub use crate::wire::DocumentSequence;
+use crate::wire::{MessageFlags, MessageParts};
 
 /// A command that is encoded once and can be sent by any connection, any number of times.
 ///
@@ -62,6 +63,11 @@ impl Request {
         Ok(Self { name: Cow::Owned(name), database, body, sequences: Vec::new() })
     }
 
+    /// The message that sends this command, completed by what the connection appends in `tail`.
+    pub fn message<'a>(&'a self, tail: &'a [u8], flags: MessageFlags, request_id: i32) -> MessageParts<'a> {
+        MessageParts { body: &self.body, tail, sequences: &self.sequences, flags, request_id }
+    }
+
     /// Adds a document sequence.
     #[must_use]
     pub fn with_sequence(mut self, sequence: DocumentSequence) -> Self {
@@ -75,6 +81,17 @@ mod tests {
     use bson::rawdoc;
 
     use super::*;
+
+    #[test]
+    fn a_message_holds_body_tail_and_sequences() {
+        let mut documents = DocumentSequence::new("documents");
+        documents.push(&rawdoc! { "_id": 1 });
+        let request = Request::new("insert", "shop".into(), rawdoc! { "insert": "c" }).with_sequence(documents);
+        let mut tail = Vec::new();
+        crate::wire::TailWriter::new(&mut tail).string(bson::raw::cstr!("$db"), &request.database);
+        let command = request.message(&tail, MessageFlags::NONE, 1).to_command_document().unwrap();
+        assert_eq!(command, rawdoc! { "insert": "c", "$db": "shop", "documents": [{ "_id": 1 }] });
+    }
 
     #[test]
     fn the_first_key_names_a_command_of_the_user() {

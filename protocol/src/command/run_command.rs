@@ -7,7 +7,7 @@ use bson::{Bson, RawDocument};
 use super::{
     Command, Criteria, CursorType, EncodeError, Properties, Request, request::InvalidCommand, validate_database_name,
 };
-use crate::selection::SelectionCriteria;
+use crate::{retry::Operation, selection::SelectionCriteria};
 
 /// Options for running a command.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +47,7 @@ pub struct RunCommand<'a> {
 impl Command for RunCommand<'_> {
     /// The effective read preference is the one of the options, else the primary.
     fn properties(&self) -> Properties {
-        Properties { criteria: Criteria::ReadPreference, ..Properties::default() }
+        Properties { criteria: Criteria::ReadPreference, ..Properties::plain(Operation::COMMAND) }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
@@ -64,7 +64,7 @@ mod tests {
     use bson::rawdoc;
 
     use super::*;
-    use crate::command::{ReadConcernUse, Retryability};
+    use crate::command::ReadConcernUse;
 
     #[test]
     fn a_command_is_sent_as_it_is() {
@@ -73,7 +73,7 @@ mod tests {
         let request = run.request().unwrap();
         assert_eq!((&*request.name, &*request.database, &request.body), ("checkX", "db", &command));
         let properties = run.properties();
-        assert_eq!((properties.retryability, properties.read_concern), (Retryability::None, ReadConcernUse::None));
+        assert_eq!((properties.retry, properties.read_concern), (Operation::COMMAND, ReadConcernUse::None));
         assert!(!properties.write_concern);
         assert!(RunCommand { database: "db", command: &rawdoc! {} }.request().is_err());
         assert!(RunCommand { database: "", command: &command }.request().is_err());

@@ -10,6 +10,7 @@ use super::{
     collation::append_extra,
     encode::{Element, append},
 };
+use crate::retry::Operation;
 
 /// Kind of a search index.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -92,7 +93,7 @@ impl CreateSearchIndexes<'_> {
 
 impl Command for CreateSearchIndexes<'_> {
     fn properties(&self) -> Properties {
-        Properties::default()
+        Properties::plain(Operation::PLAIN_WRITE)
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
@@ -119,7 +120,7 @@ pub struct UpdateSearchIndex<'a> {
 
 impl Command for UpdateSearchIndex<'_> {
     fn properties(&self) -> Properties {
-        Properties::default()
+        Properties::plain(Operation::PLAIN_WRITE)
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
@@ -140,7 +141,7 @@ pub struct DropSearchIndex<'a> {
 
 impl Command for DropSearchIndex<'_> {
     fn properties(&self) -> Properties {
-        Properties { missing_namespace_is_success: true, ..Properties::default() }
+        Properties { missing_namespace_is_success: true, ..Properties::plain(Operation::PLAIN_WRITE) }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
@@ -194,7 +195,6 @@ mod tests {
     use bson::rawdoc;
 
     use super::*;
-    use crate::command::Retryability;
 
     #[test]
     fn models_are_sent_in_their_wire_form() {
@@ -217,7 +217,7 @@ mod tests {
             ],
         };
         assert_eq!(create.request().unwrap().body, expected);
-        assert_eq!(create.properties(), Properties::default());
+        assert_eq!(create.properties(), Properties::plain(Operation::PLAIN_WRITE));
         let none = CreateSearchIndexes { namespace: &namespace, models: &[] };
         assert_eq!(none.request().unwrap().body, rawdoc! { "createSearchIndexes": "coll", "indexes": [] });
         let update = UpdateSearchIndex { namespace: &namespace, name: "n", definition: &doc! { "a": 1 } };
@@ -236,7 +236,7 @@ mod tests {
             rawdoc! { "aggregate": "coll", "pipeline": [{ "$listSearchIndexes": { "name": "n" } }], "cursor": {} };
         assert_eq!(list.request().unwrap().body, expected);
         let properties = list.properties();
-        assert_eq!((properties.criteria, properties.retryability), (Criteria::Primary, Retryability::Read));
+        assert_eq!((properties.criteria, properties.retry), (Criteria::Primary, Operation::READ));
         assert_eq!(properties.read_concern, ReadConcernUse::None);
         let all = ListSearchIndexes::new(&namespace, None, &options).request().unwrap().body;
         assert_eq!(all, rawdoc! { "aggregate": "coll", "pipeline": [{ "$listSearchIndexes": {} }], "cursor": {} });

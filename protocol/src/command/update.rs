@@ -4,10 +4,10 @@ use bson::{Bson, Document, RawDocument, RawDocumentBuf, raw::cstr};
 
 use super::{
     Collation, Command, DocumentSequence, EncodeError, Hint, InvalidReply, Namespace, NewContent, Properties, Request,
-    Retryability, UpdateModifications, UpdateResult, WriteReply, Written,
+    UpdateModifications, UpdateResult, WriteReply, Written,
     encode::{append, not_empty},
 };
-use crate::concern::WriteConcern;
+use crate::{concern::WriteConcern, retry::Operation};
 
 /// Options for updating one document or many. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -235,8 +235,8 @@ pub(super) fn single(identifier: &'static str, statement: RawDocumentBuf) -> Doc
 
 impl Command for Update<'_> {
     fn properties(&self) -> Properties {
-        let retryability = if self.statement.multi { Retryability::None } else { Retryability::Write };
-        self.statement.require(Properties::write(retryability))
+        let retry = if self.statement.multi { Operation::PLAIN_WRITE } else { Operation::WRITE };
+        self.statement.require(Properties::write(retry))
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
@@ -333,10 +333,10 @@ mod tests {
         let update = UpdateModifications::from(vec![doc! { "$set": { "y": 1 } }]);
         let options = UpdateOptions::default();
         let one = Update::one(&namespace, &filter, &update, &options);
-        assert_eq!(one.properties(), Properties::write(Retryability::Write));
+        assert_eq!(one.properties(), Properties::write(Operation::WRITE));
         assert_eq!(statement(&one.request().unwrap()), rawdoc! { "q": {}, "u": [{ "$set": { "y": 1 } }] });
         let many = Update::many(&namespace, &filter, &update, &options);
-        assert_eq!(many.properties().retryability, Retryability::None);
+        assert_eq!(many.properties().retry, Operation::PLAIN_WRITE);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use bson::{Bson, RawDocument, RawDocumentBuf, raw::RawBsonRef, raw::cstr};
 
 use super::{Command, Criteria, EncodeError, InvalidReply, Namespace, Properties, Request, encode::append};
+use crate::retry::Operation;
 
 /// Options for validating a collection. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +57,7 @@ fn verdict(reply: &RawDocument) -> Result<Option<bool>, InvalidReply> {
 
 impl Command for ValidateCollection<'_> {
     fn properties(&self) -> Properties {
-        Properties { criteria: Criteria::Primary, ..Properties::default() }
+        Properties { criteria: Criteria::Primary, ..Properties::plain(Operation::PLAIN_READ) }
     }
 
     fn request(&self) -> Result<Request, EncodeError> {

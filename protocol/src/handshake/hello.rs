@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bson::{RawArrayBuf, RawDocument, RawDocumentBuf, raw::cstr};
 
-use crate::{command::Request, wire::CompressorId};
+use crate::{command::Request, options::Compressor};
 
 /// The version of the overload protocol that we speak, by which servers know how to refuse work.
 const BACKPRESSURE_VERSION: &str = "2";
@@ -31,7 +31,7 @@ pub struct FirstHello<'a> {
     /// Whether the client is in load-balanced mode.
     pub load_balanced: bool,
     /// Compressors that we can use, in order of preference.
-    pub compressors: &'a [CompressorId],
+    pub compressors: &'a [Compressor],
     /// Source and name of a user whose mechanisms we want to know; for a credential without a mechanism.
     pub sasl_supported_mechs: Option<(&'a str, &'a str)>,
     /// The first authentication command, in its speculative form.
@@ -140,7 +140,7 @@ mod tests {
         let client = rawdoc! {};
         let speculative = rawdoc! { "saslStart": 1, "db": "admin" };
         let hello = FirstHello {
-            compressors: &[CompressorId::Zstd, CompressorId::Snappy],
+            compressors: &[Compressor::Zstd { level: None }, Compressor::Snappy],
             sasl_supported_mechs: Some(("admin", "a.b")),
             speculative_authenticate: Some(&speculative),
             ..FirstHello::new(&client)

@@ -8,6 +8,7 @@ use bson::{
 };
 
 use super::Environment;
+use crate::options::DriverInfo;
 
 /// The most bytes of the `client` document.
 pub const MAX_METADATA_LEN: usize = 512;
@@ -18,17 +19,6 @@ const DRIVER_NAME: &str = "mongo-actors";
 const DRIVER_VERSION: &str = env!("CARGO_PKG_VERSION");
 const PLATFORM: &str = "Rust";
 const DELIMITER: char = '|';
-
-/// A library that wraps the driver, and wants to be known to the server's administrator.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DriverInfo {
-    /// The library's name; required.
-    pub name: String,
-    /// Its version.
-    pub version: Option<String>,
-    /// What it says about its platform.
-    pub platform: Option<String>,
-}
 
 /// Client metadata that must not be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,23 +41,20 @@ pub enum InvalidMetadata {
     },
 }
 
-impl DriverInfo {
-    /// Checks the fields, and turns empty ones into absent ones.
-    fn normalized(self) -> Result<Self, InvalidMetadata> {
-        let present = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let info = Self { name: self.name, version: present(self.version), platform: present(self.platform) };
-        if info.name.is_empty() {
-            return Err(InvalidMetadata::MissingName);
-        }
-        let fields =
-            [("name", Some(&info.name)), ("version", info.version.as_ref()), ("platform", info.platform.as_ref())];
-        for (field, text) in fields {
-            if text.is_some_and(|text| text.contains(DELIMITER)) {
-                return Err(InvalidMetadata::Delimiter { field });
-            }
-        }
-        Ok(info)
+/// Checks the fields of a wrapping library's information, and turns empty ones into absent ones.
+fn normalized(mut info: DriverInfo) -> Result<DriverInfo, InvalidMetadata> {
+    info.version = info.version.filter(|text| !text.is_empty());
+    info.platform = info.platform.filter(|text| !text.is_empty());
+    if info.name.is_empty() {
+        return Err(InvalidMetadata::MissingName);
     }
+    let fields = [("name", Some(&info.name)), ("version", info.version.as_ref()), ("platform", info.platform.as_ref())];
+    for (field, text) in fields {
+        if text.is_some_and(|text| text.contains(DELIMITER)) {
+            return Err(InvalidMetadata::Delimiter { field });
+        }
+    }
+    Ok(info)
 }
 
 /// The `client` document that a client sends on each new connection.
@@ -76,11 +63,12 @@ impl DriverInfo {
 /// matters least; libraries that wrap the driver are appended, each once.
 ///
 /// ```
-/// use mongo_actors_protocol::handshake::{ClientMetadata, DriverInfo, Environment, OperatingSystem};
+/// use mongo_actors_protocol::handshake::{ClientMetadata, Environment, OperatingSystem};
+/// use mongo_actors_protocol::options::DriverInfo;
 ///
 /// let environment = Environment::new(OperatingSystem::of_build());
 /// let mut metadata = ClientMetadata::new(Some("shop".into()), environment)?;
-/// metadata.append(DriverInfo { name: "orm".into(), version: Some("2.1".into()), platform: None })?;
+/// metadata.append(DriverInfo::new("orm").with_version("2.1"))?;
 /// let driver = metadata.document().get_document("driver").unwrap();
 /// assert_eq!(driver.get_str("name").unwrap(), "mongo-actors|orm");
 /// # Ok::<(), mongo_actors_protocol::handshake::InvalidMetadata>(())
@@ -113,7 +101,7 @@ impl ClientMetadata {
     /// # Errors
     /// [`InvalidMetadata`] when a field is not usable; nothing is changed then.
     pub fn append(&mut self, info: DriverInfo) -> Result<bool, InvalidMetadata> {
-        let info = info.normalized()?;
+        let info = normalized(info)?;
         if self.appended.contains(&info) {
             return Ok(false);
         }

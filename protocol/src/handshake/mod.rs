@@ -11,5 +11,5 @@ mod reply;
 
 pub use environment::{Environment, FaasEnvironment, OperatingSystem};
 pub use hello::{AwaitableHello, FirstHello, monitor_hello};
-pub use metadata::{ClientMetadata, DriverInfo, InvalidMetadata, MAX_APP_NAME_LEN, MAX_METADATA_LEN};
+pub use metadata::{ClientMetadata, InvalidMetadata, MAX_APP_NAME_LEN, MAX_METADATA_LEN};
 pub use reply::{HandshakeError, HandshakeReply, SizeLimits};

@@ -11,9 +11,8 @@ use crate::{
         ReplyError,
         reply::{integer, truth},
     },
-    wire::{
-        CompressorId, DEFAULT_MAX_BSON_OBJECT_SIZE, DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_MAX_WRITE_BATCH_SIZE, HEADER_LEN,
-    },
+    options::Compressor,
+    wire::{DEFAULT_MAX_BSON_OBJECT_SIZE, DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_MAX_WRITE_BATCH_SIZE, HEADER_LEN},
 };
 
 /// The sizes that a server accepts. Values it does not give, or that make no sense, are replaced by the defaults.
@@ -104,8 +103,10 @@ impl HandshakeReply {
     }
 
     /// The compressor for this connection: the first of `ours` that the server knows as well.
-    pub fn compressor(&self, ours: &[CompressorId]) -> Option<CompressorId> {
-        CompressorId::negotiate(ours, &self.compression)
+    ///
+    /// `ours` are in order of preference; the server's order does not matter.
+    pub fn compressor(&self, ours: &[Compressor]) -> Option<Compressor> {
+        ours.iter().copied().find(|ours| self.compression.iter().any(|theirs| theirs == ours.name()))
     }
 
     fn take(&mut self, key: &str, value: RawBsonRef<'_>) {
@@ -175,8 +176,10 @@ mod tests {
             arbiter_only: true,
         };
         assert_eq!(read, expected);
-        let ours = [CompressorId::Snappy, CompressorId::Zlib];
-        assert_eq!(read.compressor(&ours), Some(CompressorId::Snappy));
+        let ours = [Compressor::Zstd { level: None }, Compressor::Snappy, Compressor::Zlib { level: Some(1) }];
+        assert_eq!(read.compressor(&ours), Some(Compressor::Snappy));
+        assert_eq!(read.compressor(&ours[2..]), Some(ours[2]));
+        assert_eq!(read.compressor(&ours[..1]), None);
     }
 
     #[test]

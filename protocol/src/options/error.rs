@@ -45,6 +45,14 @@ impl ConfigError {
         Self::Configuration { options: options.iter().map(|&name| name.into()).collect(), reason: reason.into() }
     }
 
+    /// The same fault, in a text that is a part of something else.
+    pub(crate) fn within(self, outer: &str) -> Self {
+        match self {
+            Self::InvalidUri { place, reason } => Self::uri(outer, format!("{place}: {reason}")),
+            other => other,
+        }
+    }
+
     /// The options at fault, by their names in a connection string; empty for a syntactic fault.
     pub fn options(&self) -> &[Cow<'static, str>] {
         match self {

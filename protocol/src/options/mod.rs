@@ -37,7 +37,7 @@ pub use self::{
 };
 use crate::{
     address::ServerAddress,
-    auth::credential::Credential,
+    auth::credential::{AuthMechanism, Credential},
     concern::{ReadConcern, WriteConcern},
     read_preference::ReadPreference,
     uri::srv::{SrvOptions, TxtOptions},
@@ -141,7 +141,7 @@ pub struct ClientOptions {
 
     warnings: Vec<ConfigWarning>,
     notices: Vec<ConfigWarning>,
-    /// The source given for the credential, apart from what was derived for it.
+    /// Whether `authSource` was given, rather than derived.
     given_auth_source: bool,
     /// Whether `loadBalanced` was given, be it false.
     given_load_balanced: bool,
@@ -221,10 +221,10 @@ impl ClientOptions {
         if let Some(load_balanced) = txt.load_balanced.filter(|_| !self.given_load_balanced && !self.load_balanced) {
             self.load_balanced = load_balanced;
         }
-        if let (Some(source), Some(credential)) = (txt.auth_source, &mut self.credential)
-            && !self.given_auth_source
-        {
-            credential.source = Some(source);
+        let Some(credential) = self.credential.as_mut().filter(|_| !self.given_auth_source) else { return };
+        // A default for the cluster says nothing about users that live outside it.
+        if !credential.mechanism.is_some_and(AuthMechanism::is_external) {
+            credential.source = txt.auth_source.or(credential.source.take());
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::TopologyType;
-use crate::address::ServerAddress;
+use crate::{address::ServerAddress, options::ClientOptions};
 
 /// What the user decides about a topology.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,20 @@ impl TopologySettings {
             TopologyType::ReplicaSetNoPrimary
         } else {
             TopologyType::Unknown
+        }
+    }
+}
+
+impl From<&ClientOptions> for TopologySettings {
+    fn from(options: &ClientOptions) -> Self {
+        Self {
+            seeds: options.hosts.clone(),
+            replica_set: options.replica_set.clone(),
+            direct_connection: options.direct_connection,
+            load_balanced: options.load_balanced,
+            heartbeat_frequency: options.heartbeat_frequency,
+            local_threshold: options.local_threshold,
+            srv_max_hosts: options.srv.as_ref().map_or(0, |srv| srv.max_hosts),
         }
     }
 }

@@ -60,6 +60,7 @@ pub enum Effect {
 pub struct TopologySnapshot {
     topology_id: ObjectId,
     was_opened: bool,
+    seed_count: usize,
     description: Arc<TopologyDescription>,
     generations: BTreeMap<ServerAddress, PoolGenerations>,
     cluster_time: Option<Arc<RawDocumentBuf>>,
@@ -97,6 +98,8 @@ pub struct Topology {
     settings: TopologySettings,
     id: ObjectId,
     life: Life,
+    /// How many seeds the user gave, or the SRV record names by now.
+    seed_count: usize,
     description: Arc<TopologyDescription>,
     generations: BTreeMap<ServerAddress, PoolGenerations>,
     cluster_time: Option<Arc<RawDocumentBuf>>,
@@ -112,6 +115,7 @@ impl Topology {
         description.local_threshold = settings.local_threshold;
         description.srv_max_hosts = settings.srv_max_hosts;
         Self {
+            seed_count: settings.seeds.len(),
             settings,
             id: topology_id,
             life: Life::New,
@@ -129,6 +133,7 @@ impl Topology {
     pub fn restored(settings: TopologySettings, snapshot: &TopologySnapshot) -> Self {
         let mut topology = Self::new(settings, snapshot.topology_id);
         topology.life = if snapshot.was_opened { Life::Restored } else { Life::New };
+        topology.seed_count = snapshot.seed_count;
         topology.description = snapshot.description.clone();
         topology.cluster_time.clone_from(&snapshot.cluster_time);
         topology.generations.clone_from(&snapshot.generations);
@@ -144,6 +149,7 @@ impl Topology {
         TopologySnapshot {
             topology_id: self.id,
             was_opened: self.life != Life::New,
+            seed_count: self.seed_count,
             description: self.description.clone(),
             generations: self.generations.clone(),
             cluster_time: self.cluster_time.clone(),
@@ -329,6 +335,7 @@ impl Topology {
         let mut update = Update::of(&self.description);
         update.description.servers.retain(|address, _| chosen.contains(address));
         chosen.iter().for_each(|address| update.add(address));
+        self.seed_count = chosen.len();
         update.description.derive();
         self.replace(update.description, None);
     }
@@ -397,7 +404,7 @@ impl Topology {
         let usable = self.is_usable(&server);
         let mut update = Update::of(&self.description);
         let checked = Arc::new(server.clone());
-        update.apply(server, self.settings.seeds.len() == 1);
+        update.apply(server, self.seed_count == 1);
         // The pool is made ready before anyone can select the server.
         if usable && update.description.server(&checked.address).is_some_and(|server| server.is_known()) {
             self.effects.push_back(Effect::MarkPoolReady(checked.address.clone()));

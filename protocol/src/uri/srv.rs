@@ -83,7 +83,8 @@ impl TxtOptions {
             _ => return Err(ConfigError::uri(place, "the name has several TXT records: only one is allowed")),
         };
         let mut options = Self::default();
-        for option in parse_options(record)? {
+        let pairs = parse_options(record).map_err(|error| error.within(place))?;
+        for option in pairs {
             match option.name.to_ascii_lowercase().as_str() {
                 "authsource" if option.value.is_empty() => {
                     return Err(ConfigError::uri(place, "authSource is empty"));

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::{Buf, Bytes};
 
 use super::{Frame, HEADER_LEN, Header, OpCode, WireError};
+use crate::options::Compressor;
 
 /// A compression algorithm of the OP_COMPRESSED specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,10 +41,15 @@ impl CompressorId {
             Self::Zstd => "zstd",
         }
     }
+}
 
-    /// The first of `ours`, which are in order of preference, that is among the names the server answered with.
-    pub fn negotiate(ours: &[Self], theirs: &[impl AsRef<str>]) -> Option<Self> {
-        ours.iter().copied().find(|ours| theirs.iter().any(|theirs| theirs.as_ref() == ours.name()))
+impl From<Compressor> for CompressorId {
+    fn from(compressor: Compressor) -> Self {
+        match compressor {
+            Compressor::Snappy => Self::Snappy,
+            Compressor::Zlib { .. } => Self::Zlib,
+            Compressor::Zstd { .. } => Self::Zstd,
+        }
     }
 }
 
@@ -282,12 +288,11 @@ mod tests {
     }
 
     #[test]
-    fn our_order_of_preference_decides() {
-        let ours = [CompressorId::Zstd, CompressorId::Snappy];
-        assert_eq!(CompressorId::negotiate(&ours, &["snappy", "zstd"]), Some(CompressorId::Zstd));
-        assert_eq!(CompressorId::negotiate(&ours, &["zlib", "snappy"]), Some(CompressorId::Snappy));
-        assert_eq!(CompressorId::negotiate(&ours, &["zlib", "lzma"]), None);
-        assert_eq!(CompressorId::negotiate(&[], &["zlib"]), None);
+    fn ids_and_names_agree_with_the_options() {
+        for name in ["snappy", "zlib", "zstd"] {
+            let id = CompressorId::from(Compressor::from_name(name).unwrap());
+            assert_eq!((id.name(), CompressorId::try_from(id.id())), (name, Ok(id)));
+        }
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! How deeply documents may be nested.
 
-use bson::{RawDocument, raw::RawBsonRef};
-
 /// The deepest nesting of documents and arrays that is accepted in a message.
 ///
 /// Servers allow 200 levels; the rest is for what replies wrap around stored documents. Decoding recurses once per
@@ -13,33 +11,72 @@ const BYTES_PER_LEVEL: usize = 4 + 1 + 1 + 1;
 
 /// Whether `document`, itself the first of `levels` levels, has no more of them.
 ///
-/// Only documents long enough to violate the bound are looked into, so that ordinary replies cost next to nothing.
-/// Stops at bytes that are not BSON, as any decoder will.
-pub(super) fn fits(document: &RawDocument, levels: usize) -> bool {
-    if document.as_bytes().len() < (levels + 1) * BYTES_PER_LEVEL - 2 {
+/// Only documents long enough to violate the bound are looked into, so that ordinary replies cost next to nothing: this
+/// runs over the batch of every reply, and therefore looks at lengths alone. Stops at bytes that are not BSON, as any
+/// decoder will.
+pub(super) fn fits(document: &[u8], levels: usize) -> bool {
+    if document.len() < (levels + 1) * BYTES_PER_LEVEL - 2 {
         return true;
     }
     if levels == 0 {
         return false;
     }
-    for element in document.iter_elements() {
-        let Ok(element) = element else { return true };
-        if element.size() < levels * BYTES_PER_LEVEL - 2 {
-            continue;
-        }
-        let fits = match element.value() {
-            Ok(RawBsonRef::Document(inner)) => fits(inner, levels - 1),
-            Ok(RawBsonRef::Array(inner)) => {
-                RawDocument::from_bytes(inner.as_bytes()).is_ok_and(|it| fits(it, levels - 1))
-            }
-            Ok(RawBsonRef::JavaScriptCodeWithScope(code)) => fits(code.scope, levels - 1),
-            _ => true,
-        };
-        if !fits {
+    let mut rest = document.get(4..).unwrap_or_default();
+    while let Some((kind, value)) = take_element(&mut rest) {
+        if nested_document(kind, value).is_some_and(|inner| !fits(inner, levels - 1)) {
             return false;
         }
     }
     true
+}
+
+/// The document that a value of type `kind` holds.
+fn nested_document(kind: u8, value: &[u8]) -> Option<&[u8]> {
+    match kind {
+        DOCUMENT | ARRAY => Some(value),
+        // Its own length, a string with its length, the scope.
+        CODE_WITH_SCOPE => value.get(4 + 4 + length_at(value, 4)?..),
+        _ => None,
+    }
+}
+
+const DOCUMENT: u8 = 0x03;
+const ARRAY: u8 = 0x04;
+const CODE_WITH_SCOPE: u8 = 0x0f;
+
+/// Takes the type and the value of the next element; none at the end, and where there is no element.
+fn take_element<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+    let (kind, after_kind) = rest.split_first()?;
+    let value = after_cstring(after_kind)?;
+    let size = match kind {
+        0x06 | 0x0a | 0x7f | 0xff => 0,
+        0x08 => 1,
+        0x10 => 4,
+        0x01 | 0x09 | 0x11 | 0x12 => 8,
+        0x07 => 12,
+        0x13 => 16,
+        &DOCUMENT | &ARRAY | &CODE_WITH_SCOPE => length_at(value, 0)?,
+        0x02 | 0x0d | 0x0e => 4 + length_at(value, 0)?,
+        0x05 => 4 + 1 + length_at(value, 0)?,
+        0x0c => 4 + length_at(value, 0)? + 12,
+        0x0b => value.len() - after_cstring(after_cstring(value)?)?.len(),
+        _ => return None,
+    };
+    let (value, after) = value.split_at_checked(size)?;
+    *rest = after;
+    Some((*kind, value))
+}
+
+/// What follows the first zero byte.
+fn after_cstring(bytes: &[u8]) -> Option<&[u8]> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    bytes.get(end + 1..)
+}
+
+/// The length that stands at `position`.
+fn length_at(bytes: &[u8], position: usize) -> Option<usize> {
+    let length = bytes.get(position..)?.first_chunk()?;
+    usize::try_from(i32::from_le_bytes(*length)).ok()
 }
 
 #[cfg(test)]
@@ -60,17 +97,62 @@ mod tests {
     fn the_bound_is_exact() {
         for levels in [1, 2, 3, 50, 256, 300] {
             let document = nested(levels);
-            assert!(fits(&document, levels), "{levels}");
-            assert!(!fits(&document, levels - 1), "{levels}");
+            assert!(fits(document.as_bytes(), levels), "{levels}");
+            assert!(!fits(document.as_bytes(), levels - 1), "{levels}");
         }
     }
 
     #[test]
     fn siblings_and_other_types_are_looked_into() {
         let deep = nested(300);
-        assert!(!fits(&rawdoc! { "a": 1, "b": [{ "x": 1 }, { "y": deep.clone() }] }, MAX_NESTING));
+        let listed = rawdoc! { "a": 1, "b": [{ "x": 1 }, { "y": deep.clone() }] };
+        assert!(!fits(listed.as_bytes(), MAX_NESTING));
         let scope = bson::raw::RawJavaScriptCodeWithScope { code: "f".into(), scope: deep };
-        assert!(!fits(&rawdoc! { "f": bson::RawBson::JavaScriptCodeWithScope(scope) }, MAX_NESTING));
+        let scoped = rawdoc! { "f": bson::RawBson::JavaScriptCodeWithScope(scope) };
+        assert!(!fits(scoped.as_bytes(), MAX_NESTING));
+    }
+
+    /// Each type before the deep document must be stepped over by its exact size.
+    #[test]
+    fn every_type_is_stepped_over() {
+        let deep = nested(300);
+        let id = bson::oid::ObjectId::from_bytes([1; 12]);
+        let scope = bson::raw::RawJavaScriptCodeWithScope { code: "f".into(), scope: rawdoc! { "a": 1 } };
+        let regex = bson::Regex { pattern: cstr!("ab").into(), options: cstr!("i").into() };
+        let binary = bson::Binary { subtype: bson::spec::BinarySubtype::BinaryOld, bytes: vec![1, 2] };
+        let mut pointer = RawDocumentBuf::new().into_bytes();
+        pointer.splice(4..4, [0x0c, b'p', 0, 2, 0, 0, 0, b'n', 0].into_iter().chain([7; 12]));
+        pointer[0] = u8::try_from(pointer.len()).unwrap();
+        let pointer = RawDocumentBuf::from_bytes(pointer).unwrap();
+        let mut values: Vec<bson::RawBson> = vec![
+            1.5.into(),
+            "text".into(),
+            rawdoc! { "a": 1 }.into(),
+            binary.into(),
+            bson::RawBson::Undefined,
+            id.into(),
+            true.into(),
+            bson::DateTime::from_millis(1).into(),
+            bson::RawBson::Null,
+            regex.into(),
+            bson::RawBson::JavaScriptCode("f".into()),
+            bson::RawBson::Symbol("s".into()),
+            bson::RawBson::JavaScriptCodeWithScope(scope),
+            1.into(),
+            1_i64.into(),
+            bson::RawBson::MinKey,
+            bson::RawBson::Timestamp(bson::Timestamp { time: 1, increment: 1 }),
+            bson::RawBson::MaxKey,
+            bson::RawBson::Decimal128("1".parse().unwrap()),
+        ];
+        values.push(bson::RawBson::try_from(pointer.iter_elements().next().unwrap().unwrap()).unwrap());
+        for value in values {
+            let mut document = RawDocumentBuf::new();
+            document.append(cstr!("before"), value.clone());
+            assert!(fits(document.as_bytes(), 4), "{value:?}");
+            document.append(cstr!("deep"), deep.clone());
+            assert!(!fits(document.as_bytes(), MAX_NESTING), "{value:?}");
+        }
     }
 
     #[test]
@@ -79,7 +161,7 @@ mod tests {
             wide.append(cstr!("k"), rawdoc! { "a": "some text", "b": [1, 2, 3] });
             wide
         });
-        assert!(fits(&wide, MAX_NESTING));
+        assert!(fits(wide.as_bytes(), MAX_NESTING));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct ReplyMessage {
 impl ReplyMessage {
     /// Checks that this message answers the request `expected`.
     ///
+    /// A reply that follows one with [`more_to_come`](Self::more_to_come) answers that reply: expect its `request_id`.
+    ///
     /// # Errors
     /// [`WireError::ResponseToMismatch`].
     pub fn check_response_to(&self, expected: i32) -> Result<(), WireError> {
@@ -197,8 +199,8 @@ impl ReplyBody {
         if bytes.last() != Some(&0) {
             return Err(invalid("it does not end in a zero byte"));
         }
-        let document = RawDocument::from_bytes(&bytes).map_err(|_| invalid("its length is not that of its bytes"))?;
-        if !nesting::fits(document, MAX_NESTING) {
+        RawDocument::from_bytes(&bytes).map_err(|_| invalid("its length is not that of its bytes"))?;
+        if !nesting::fits(&bytes, MAX_NESTING) {
             return Err(WireError::NestedTooDeep { max: MAX_NESTING });
         }
         Ok(Self(bytes))

@@ -5,7 +5,12 @@ use bytes::Bytes;
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::command::Envelope;
+use crate::{
+    auth::sasl::SaslReply,
+    command::Envelope,
+    event::{LogDocument, redaction::is_sensitive},
+    handshake::HandshakeReply,
+};
 
 const MAX: usize = 1 << 16;
 
@@ -274,8 +279,11 @@ fn examine(frame: Frame) {
     let Ok(reply) = ReplyMessage::try_from(frame) else { return };
     let document = reply.body.as_document();
     if let Ok(envelope) = Envelope::read(document) {
-        let _ = envelope.labels().count();
+        let _ = (envelope.labels().count(), envelope.error(document));
     }
+    let _ = (HandshakeReply::read(document, false), SaslReply::read(document), is_sensitive("hello", document));
+    let shown = LogDocument::new(document, 100).to_string();
+    assert!(shown.len() <= 100 + "<invalid>".len());
     let _ = bson::Document::try_from(document);
     let _ = bson::deserialize_from_slice::<bson::Document>(document.as_bytes());
 }

@@ -1,6 +1,6 @@
 //! BSON and extended JSON, as the `bson` crate that the driver builds on reads and writes them.
 
-use std::str::FromStr;
+use std::{collections::HashMap, str::FromStr};
 
 use bson::{Bson, Decimal128, Document};
 use libtest_mimic::Failed;
@@ -13,10 +13,16 @@ pub(crate) fn cases(file: &SpecFile) -> Vec<Case> {
     let bson_type = file.json["bson_type"].as_str().unwrap_or_default().to_owned();
     let mut cases = Vec::new();
     for (kind, run) in [("valid", valid as Run), ("decodeErrors", decode_error), ("parseErrors", parse_error)] {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
         for test in file.json[kind].as_array().into_iter().flatten() {
             let description = test["description"].as_str().unwrap_or("case without a description");
+            let count = seen.entry(description).and_modify(|count| *count += 1).or_insert(1);
+            let name = match *count {
+                1 => format!("{kind}/{description}"),
+                count => format!("{kind}/{description} ({count})"),
+            };
             let (test, bson_type) = (test.clone(), bson_type.clone());
-            cases.push(Case::new(file, &format!("{kind}/{description}"), move || run(&test, &bson_type)));
+            cases.push(Case::new(file, &name, move || run(&test, &bson_type)));
         }
     }
     if cases.is_empty() { unclaimed(file) } else { cases }

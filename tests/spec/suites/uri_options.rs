@@ -22,7 +22,10 @@ pub(super) fn check(test: &Value, options: &ClientOptions) -> Result<(), Failed>
         return expected.iter().try_for_each(|(name, value)| expect(name, value, options));
     }
     let uri = connection_string::text(test, "uri")?;
-    let default = ClientOptions::parse("mongodb://localhost")?;
+    let default = match uri.starts_with("mongodb+srv:") {
+        true => ClientOptions::parse("mongodb+srv://localhost")?,
+        false => ClientOptions::parse("mongodb://localhost")?,
+    };
     let unset: Vec<String> = match uri.split_once('?') {
         Some(_) => options.warnings().iter().map(|warning| warning.option.clone()).collect(),
         None => ALL.iter().map(|&name| name.to_owned()).filter(|name| !name.starts_with("auth")).collect(),
@@ -39,8 +42,18 @@ pub(super) fn check(test: &Value, options: &ClientOptions) -> Result<(), Failed>
 fn expect(name: &str, expected: &Value, options: &ClientOptions) -> Result<(), Failed> {
     match value_of(name, options) {
         None => Err(format!("this runner does not know the option {name}").into()),
-        Some(actual) if actual == *expected => Ok(()),
+        Some(actual) if agrees(expected, &actual) => Ok(()),
         Some(actual) => Err(format!("option {name}: expected {expected}, got {actual}").into()),
+    }
+}
+
+/// Whether a value is the one expected. Properties that have defaults may be there beside those expected.
+fn agrees(expected: &Value, actual: &Value) -> bool {
+    match (expected, actual) {
+        (Value::Object(expected), Value::Object(actual)) => {
+            expected.iter().all(|(name, value)| actual.get(name) == Some(value))
+        }
+        _ => expected == actual,
     }
 }
 

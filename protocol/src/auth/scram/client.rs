@@ -8,6 +8,7 @@ use rand::RngCore;
 use zeroize::Zeroizing;
 
 use super::{
+    super::credential::Credential,
     ClientKeys, KeyDerivation, KeyId, ScramError, ScramMechanism,
     message::{ServerFirst, parse_server_final},
 };
@@ -102,6 +103,20 @@ impl ScramClient {
     ) -> Result<(Self, Vec<u8>), ScramError> {
         let password = prepare_password(mechanism, username, password)?;
         Self::with_prepared_password(mechanism, username, password, nonce)
+    }
+
+    /// Begins a conversation for `credential`, whose own mechanism is not looked at: it may have been negotiated.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`ScramError::MissingPassword`].
+    pub fn for_credential(
+        mechanism: ScramMechanism,
+        credential: &Credential,
+        nonce: String,
+    ) -> Result<(Self, Vec<u8>), ScramError> {
+        let username = credential.username.as_deref().unwrap_or_default();
+        let password = credential.password.as_ref().ok_or(ScramError::MissingPassword)?;
+        Self::new(mechanism, username, password.expose(), nonce)
     }
 
     pub(super) fn with_prepared_password(

@@ -13,6 +13,8 @@ pub use keys::{ClientKeys, KeyDerivation, KeyId};
 
 use bson::{RawDocumentBuf, rawdoc};
 
+use super::credential::AuthMechanism;
+
 /// The fewest iterations a server may ask for: with fewer, the proof would help to guess the password.
 pub const MIN_ITERATIONS: u32 = 4096;
 /// The most iterations a server may ask for: more would keep a processor busy for many seconds.
@@ -33,6 +35,15 @@ impl ScramMechanism {
         match self {
             Self::Sha1 => "SCRAM-SHA-1",
             Self::Sha256 => "SCRAM-SHA-256",
+        }
+    }
+
+    /// The SCRAM mechanism that a credential's mechanism is; none for other mechanisms.
+    pub fn of(mechanism: AuthMechanism) -> Option<Self> {
+        match mechanism {
+            AuthMechanism::ScramSha1 => Some(Self::Sha1),
+            AuthMechanism::ScramSha256 => Some(Self::Sha256),
+            _ => None,
         }
     }
 
@@ -57,6 +68,9 @@ pub enum ScramError {
     /// There is no user name.
     #[error("SCRAM authentication needs a user name")]
     EmptyUsername,
+    /// There is no password.
+    #[error("SCRAM authentication needs a password")]
+    MissingPassword,
     /// The password holds characters that SASLprep prohibits.
     #[error("the password holds characters that SCRAM-SHA-256 does not allow (RFC 4013)")]
     ProhibitedPassword,

@@ -4,6 +4,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::auth::credential::Credential;
 
 const NONCE: &str = "fyko+d2lbbFgONRv9qkxdawL";
 
@@ -105,6 +106,19 @@ fn what_we_bring_is_checked_first() {
     assert_ne!(first, second);
     assert_eq!(first.len(), 32);
     assert!(ScramClient::new(ScramMechanism::Sha1, "user", "x", first).is_ok());
+}
+
+#[test]
+fn a_credential_begins_the_same_conversation() {
+    let credential = Credential::new("user", "pencil");
+    let (_, first) = ScramClient::for_credential(ScramMechanism::Sha1, &credential, NONCE.to_owned()).unwrap();
+    assert_eq!(first, format!("n,,n=user,r={NONCE}").into_bytes());
+    let mut incomplete = Credential::new("user", "pencil");
+    incomplete.password = None;
+    let error = ScramClient::for_credential(ScramMechanism::Sha1, &incomplete, NONCE.to_owned()).unwrap_err();
+    assert_eq!(error, ScramError::MissingPassword);
+    assert_eq!(ScramMechanism::of(AuthMechanism::ScramSha256), Some(ScramMechanism::Sha256));
+    assert_eq!(ScramMechanism::of(AuthMechanism::Plain), None);
 }
 
 #[test]

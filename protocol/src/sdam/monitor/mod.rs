@@ -20,9 +20,10 @@ use std::{
 pub use self::{
     machine::{Monitor, MonitorAction},
     rtt::RttEstimator,
-    settings::{MonitorSettings, ServerMonitoringMode, UnknownMonitoringMode},
+    settings::MonitorSettings,
 };
 use super::{ServerDescription, TopologyVersion};
+pub use crate::options::ServerMonitoringMode;
 
 /// A check requested while the monitor sleeps comes at the earliest this long after the previous one.
 pub const MIN_HEARTBEAT_FREQUENCY: Duration = Duration::from_millis(500);

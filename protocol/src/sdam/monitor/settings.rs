@@ -1,53 +1,8 @@
 //! How servers are to be monitored.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
-/// Whether servers report changes by themselves, or are asked from time to time (`serverMonitoringMode`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ServerMonitoringMode {
-    /// Like `Poll` on function-as-a-service platforms, like `Stream` elsewhere.
-    #[default]
-    Auto,
-    /// Servers report changes at once, if they can; others are polled.
-    Stream,
-    /// Servers are asked every heartbeat interval.
-    Poll,
-}
-
-impl ServerMonitoringMode {
-    /// The option's value in a connection string.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Stream => "stream",
-            Self::Poll => "poll",
-        }
-    }
-}
-
-impl fmt::Display for ServerMonitoringMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A text names no monitoring mode.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a server monitoring mode: write auto, stream or poll")]
-pub struct UnknownMonitoringMode(pub String);
-
-impl FromStr for ServerMonitoringMode {
-    type Err = UnknownMonitoringMode;
-
-    /// Reads the option's value, ignoring case.
-    fn from_str(text: &str) -> Result<Self, UnknownMonitoringMode> {
-        [Self::Auto, Self::Stream, Self::Poll]
-            .into_iter()
-            .find(|mode| mode.name().eq_ignore_ascii_case(text))
-            .ok_or_else(|| UnknownMonitoringMode(text.to_owned()))
-    }
-}
+use crate::options::{ClientOptions, ServerMonitoringMode};
 
 /// Longer durations than this (a century) are as good as no end, and would overflow when added to an instant.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
@@ -80,6 +35,17 @@ impl Default for MonitorSettings {
 }
 
 impl MonitorSettings {
+    /// What the client's options say. `function_as_a_service` tells where the client runs.
+    pub fn from_options(options: &ClientOptions, function_as_a_service: bool) -> Self {
+        Self {
+            mode: options.server_monitoring_mode,
+            function_as_a_service,
+            heartbeat_frequency: options.heartbeat_frequency,
+            connect_timeout: options.connect_timeout,
+            always_hello: options.server_api.is_some(),
+        }
+    }
+
     /// Whether servers that can report changes by themselves are let.
     pub fn streams(&self) -> bool {
         match self.mode {

@@ -2,6 +2,7 @@
 
 mod failures;
 mod hello;
+mod histories;
 mod lifecycle;
 mod replica_set;
 mod srv;

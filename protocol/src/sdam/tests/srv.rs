@@ -53,3 +53,17 @@ fn a_limit_that_is_not_reached_changes_nothing() {
     update(&mut topology, &["a", "b", "c"], 1);
     assert_eq!(servers(&topology), ["a", "b", "c"]);
 }
+
+#[test]
+fn a_standalone_is_a_deployment_only_if_the_record_names_no_other() {
+    let mut topology = opened(settings(&["a"]));
+    update(&mut topology, &["a", "b"], 1);
+    check(&mut topology, "a", standalone());
+    assert_eq!(topology.description().topology_type, TopologyType::Unknown);
+    assert_eq!(servers(&topology), ["b"]);
+
+    let mut topology = opened(settings(&["a", "b"]));
+    update(&mut topology, &["a"], 1);
+    check(&mut topology, "a", standalone());
+    assert_eq!(topology.description().topology_type, TopologyType::Single);
+}

@@ -10,6 +10,7 @@ use libtest_mimic::Failed;
 use mongo_actors_protocol::{
     address::ServerAddress,
     error::CommandError,
+    options::ClientOptions,
     sdam::{
         Effect, FailureKind, FailurePhase, Generation, HelloReply, RoundTripTime, SdamEvent, ServerDescription,
         ServerFailure, Topology, TopologySettings,
@@ -53,7 +54,7 @@ struct ApplicationError {
 }
 
 pub(crate) fn cases(file: &SpecFile) -> Vec<Case> {
-    let test: Result<Test, _> = serde_json::from_value(file.json.clone());
+    let test: Result<Test, _> = serde_json::from_str(&file.text);
     match test {
         Ok(test) => vec![Case::new(file, &test.description.clone(), move || run(test))],
         Err(error) => vec![Case::new(file, "file", move || Err(error.into()))],
@@ -61,7 +62,7 @@ pub(crate) fn cases(file: &SpecFile) -> Vec<Case> {
 }
 
 fn run(test: Test) -> Result<(), Failed> {
-    let mut client = Client::new(settings(&test.uri)?);
+    let mut client = Client::new(TopologySettings::from(&ClientOptions::parse(&test.uri)?));
     for (index, phase) in test.phases.into_iter().enumerate() {
         let within = |failed: Failed| {
             let message = failed.message().unwrap_or("failed").to_owned();
@@ -181,22 +182,4 @@ impl Client {
 fn raw(value: &Value) -> Result<RawDocumentBuf, Failed> {
     let document: Document = serde_json::from_value(value.clone())?;
     Ok(RawDocumentBuf::try_from(&document)?)
-}
-
-/// The settings that a connection string of these files asks for.
-fn settings(uri: &str) -> Result<TopologySettings, Failed> {
-    let rest = uri.strip_prefix("mongodb://").ok_or("not a connection string")?;
-    let (hosts, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let hosts: Result<Vec<ServerAddress>, _> =
-        hosts.split('/').next().unwrap_or_default().split(',').map(str::parse).collect();
-    let mut settings = TopologySettings::new(hosts?);
-    for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        match key.to_ascii_lowercase().as_str() {
-            "replicaset" => settings.replica_set = Some(value.to_owned()),
-            "directconnection" => settings.direct_connection = value == "true",
-            "loadbalanced" => settings.load_balanced = value == "true",
-            _ => return Err(format!("this runner does not know the option {key}").into()),
-        }
-    }
-    Ok(settings)
 }

@@ -1,0 +1,324 @@
+//! The handle that the façade holds: starts the tree, sends tickets, reads snapshots, closes.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use mongo_actors_protocol::{
+    address::ServerAddress,
+    cmap::CheckOutError,
+    handshake::InvalidMetadata,
+    options::DriverInfo,
+    sdam::{ServerDescription, TopologyDescription, TopologySettings},
+    selection::SelectionCriteria,
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    connection::KeyCache,
+    event_publisher::EventSink,
+    failure::{Cause, EstablishError},
+    reaper::KillCursors,
+    runtime::{ActorEntry, ActorPath, Birth, Child, Home, HostThread, Placement, Registry, Role, clock, orphan, start},
+    settings::{EngineSettings, StartError},
+    shared::{Gate, Milestone, Shared, Status, Token},
+    supervisor::{Restart, Shutdown, SupervisorActor, SupervisorPlan},
+    ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, Ticket},
+    topology::{CheckOutBare, Execute, Flush, OrderPool, PoolOrder, Select},
+};
+
+/// How much later than an operation's deadline the caller stops waiting for the engine's own answer.
+const BACKSTOP: Duration = Duration::from_millis(50);
+
+/// The actors of one client. Cheap to clone; when the last clone is dropped, the client closes in the background.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    root: Arc<Root>,
+}
+
+/// Shuts the tree down when the last handle is gone.
+struct Root {
+    supervisor: Child<SupervisorActor>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        self.supervisor.addr.do_send(Shutdown { within: Some(Duration::ZERO), done: None });
+        // The supervisor ends by itself when it has closed everything.
+        if self.shared.status.load().refusal().is_none() {
+            tracing::debug!(target: "mongo_actors::client", "the last handle of a client was dropped without closing it");
+        }
+        self.supervisor.release();
+    }
+}
+
+/// The server that a selection will find.
+///
+/// # Cancel safety
+/// Dropping it ends the wait, and nothing else.
+#[derive(Debug)]
+pub struct Selected(oneshot::Receiver<Result<Arc<ServerDescription>, Cause>>);
+
+impl Future for Selected {
+    type Output = Result<Arc<ServerDescription>, Cause>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or(Err(Cause::Abandoned)))
+    }
+}
+
+impl Engine {
+    /// Starts the actors. Monitors begin to look for the deployment; nothing waits for them here.
+    ///
+    /// # Errors
+    /// [`StartError`] names the option that asks for something this build lacks, or says why there are no threads.
+    pub fn start(settings: EngineSettings) -> Result<Self, StartError> {
+        settings.check_availability()?;
+        let placement = settings.placement.unwrap_or_else(Placement::suitable);
+        let control = HostThread::start("mongo-actors-control")?;
+        let control_home = control.home().clone();
+        let (data, threads) = match (placement, Home::current()) {
+            (Placement::Current, Some(home)) => (home, vec![control]),
+            _ => {
+                let own = HostThread::start("mongo-actors-data")?;
+                (own.home().clone(), vec![control, own])
+            }
+        };
+        let shared = Arc::new(share(settings)?);
+        let birth = Birth {
+            path: ActorPath::root(),
+            role: Role::Supervisor,
+            tag: 0,
+            parent: orphan(),
+            budget: shared.settings.restart_budget,
+        };
+        let plan = SupervisorPlan { shared: shared.clone(), data, control: control_home.clone(), threads };
+        let supervisor = start(&control_home, &shared.registry, birth, SupervisorActor::new(plan));
+        let root = Arc::new(Root { supervisor, shared: shared.clone() });
+        Ok(Self { shared, root })
+    }
+
+    /// Makes the first attempt of an operation.
+    pub fn execute(&self, operation: Operation) -> Pending {
+        self.send(operation, |_| {})
+    }
+
+    /// Executes an operation in a session, or on a connection, that is held already: a cursor's next batch.
+    pub fn execute_in(&self, operation: Operation, session: Option<HeldSession>, lease: Option<Lease>) -> Pending {
+        self.send(operation, |ticket| {
+            ticket.session = session;
+            ticket.lease = lease;
+        })
+    }
+
+    /// Makes another attempt, in the same session and with the same transaction number, avoiding these servers.
+    pub fn repeat(&self, setback: Setback, deprioritized: Vec<ServerAddress>) -> Pending {
+        let Setback { operation, session, txn_number, .. } = setback;
+        self.send(operation, |ticket| {
+            ticket.session = session;
+            ticket.txn_number = txn_number;
+            ticket.deprioritized = deprioritized;
+        })
+    }
+
+    fn send(&self, operation: Operation, prepare: impl FnOnce(&mut Ticket)) -> Pending {
+        let backstop = operation.deadline.map(|deadline| tokio::time::sleep_until((deadline + BACKSTOP).into()));
+        let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+        prepare(&mut ticket);
+        self.dispatch(ticket);
+        Pending::new(answer, backstop)
+    }
+
+    fn dispatch(&self, ticket: Ticket) {
+        if let Some(refusal) = self.shared.status.load().refusal() {
+            return ticket.fail(refusal);
+        }
+        match &*self.shared.topology.load() {
+            // A ticket that reaches nobody answers for itself.
+            Some(topology) => topology.do_send(Execute(ticket)),
+            None => self.wait_for_topology(ticket),
+        }
+    }
+
+    /// The tree is just being started: the control thread will have it up in a moment.
+    fn wait_for_topology(&self, ticket: Ticket) {
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            shared.grown.reached().await;
+            match (shared.status.load().refusal(), &*shared.topology.load()) {
+                (Some(refusal), _) => ticket.fail(refusal),
+                (None, Some(topology)) => topology.do_send(Execute(ticket)),
+                (None, None) => ticket.fail(Cause::Abandoned),
+            }
+        });
+    }
+
+    /// Selects a server without sending it anything.
+    pub fn select(&self, criteria: SelectionCriteria, deadline: Option<Instant>) -> Selected {
+        let (reply, answer) = oneshot::channel();
+        let (shared, entered) = (self.shared.clone(), clock::now());
+        let tell = move || match (shared.status.load().refusal(), &*shared.topology.load()) {
+            (Some(refusal), _) => drop(reply.send(Err(refusal))),
+            (None, Some(topology)) => topology.do_send(Select { criteria, entered, deadline, reply }),
+            (None, None) => drop(reply.send(Err(Cause::Abandoned))),
+        };
+        if self.shared.grown.is_reached() {
+            tell();
+        } else {
+            let grown = self.shared.grown.clone();
+            tokio::spawn(async move {
+                grown.reached().await;
+                tell();
+            });
+        }
+        Selected(answer)
+    }
+
+    /// Checks a connection of this server out, without an operation. Dropping the lease checks it in.
+    ///
+    /// # Errors
+    /// What the pool refuses it for.
+    pub async fn check_out(&self, address: ServerAddress) -> Result<Lease, CheckOutError<EstablishError>> {
+        self.shared.grown.reached().await;
+        let (reply, lease) = oneshot::channel();
+        if let Some(topology) = &*self.shared.topology.load() {
+            topology.do_send(CheckOutBare { address, reply });
+        }
+        lease.await.unwrap_or(Err(CheckOutError::Lost))
+    }
+
+    /// Gives a pool an order, and returns when the pool has carried it out.
+    #[doc(hidden)]
+    pub async fn order_pool(&self, address: ServerAddress, order: PoolOrder) {
+        self.shared.grown.reached().await;
+        let (done, carried_out) = Token::new();
+        if let Some(topology) = &*self.shared.topology.load() {
+            topology.do_send(OrderPool { address, order, done });
+        }
+        carried_out.await;
+    }
+
+    /// What is known of the deployment now. Never waits.
+    pub fn description(&self) -> Arc<TopologyDescription> {
+        self.shared.description.load_full()
+    }
+
+    /// The limits by which requests are to be split: the smallest of the servers known.
+    pub fn limits(&self) -> Limits {
+        let size = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
+        let description = self.shared.description.load();
+        let known = description.known_servers().filter(|server| server.is_data_bearing());
+        let limits = known.map(|server| Limits {
+            max_bson_object_size: size(server.max_bson_object_size),
+            max_message_size: size(server.max_message_size_bytes),
+            max_write_batch_size: size(server.max_write_batch_size),
+        });
+        limits.reduce(Limits::smaller).unwrap_or_default()
+    }
+
+    /// Has a cursor killed in the background.
+    pub fn owe(&self, debt: KillCursors) {
+        if let Some(reaper) = &*self.shared.reaper.load() {
+            reaper.do_send(debt);
+        }
+    }
+
+    /// Adds to what future handshakes say of the client. Says whether it was new.
+    ///
+    /// # Errors
+    /// [`InvalidMetadata`] when it cannot be sent.
+    pub fn append_metadata(&self, info: DriverInfo) -> Result<bool, InvalidMetadata> {
+        let mut metadata = (**self.shared.metadata.load()).clone();
+        let new = metadata.append(info)?;
+        self.shared.metadata.store(Arc::new(metadata));
+        Ok(new)
+    }
+
+    /// Resolves when every event of what has happened so far was delivered.
+    pub async fn flush_events(&self) {
+        let (token, flushed) = Token::new();
+        if let Some(topology) = &*self.shared.topology.load() {
+            topology.do_send(Flush(token));
+        }
+        flushed.await;
+        self.shared.events.flushed().await;
+    }
+
+    /// Closes the client: waits for operations in flight (for at most `within`), kills cursors, ends sessions, closes
+    /// pools and monitors. Operations begun later are refused. Closing again waits for the first to end.
+    ///
+    /// # Cancel safety
+    /// Closing goes on in the background.
+    pub async fn close(&self, within: Option<Duration>) {
+        let (done, closed) = Token::new();
+        self.root.supervisor.addr.do_send(Shutdown { within, done: Some(done) });
+        closed.await;
+    }
+
+    /// Whether the client was closed.
+    pub fn is_closed(&self) -> bool {
+        matches!(**self.shared.status.load(), Status::Closed)
+    }
+
+    /// Every live actor, in the order of their paths.
+    pub fn actors(&self) -> Vec<ActorEntry> {
+        self.shared.registry.snapshot()
+    }
+
+    /// Starts the tree anew, whatever state it is in. A closed client stays closed.
+    pub async fn restart(&self) {
+        let (done, restarted) = Token::new();
+        self.root.supervisor.addr.do_send(Restart { done });
+        restarted.await;
+    }
+
+    /// A number for an operation, the same for its attempts and its cursor's later batches.
+    pub fn next_operation_id(&self) -> i64 {
+        self.shared.operation_ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How many operations are on their way.
+    pub fn operations_in_flight(&self) -> usize {
+        self.shared.gate.inside()
+    }
+}
+
+fn share(settings: EngineSettings) -> Result<Shared, StartError> {
+    let metadata = settings.metadata()?;
+    let description = mongo_actors_protocol::sdam::Topology::new(
+        TopologySettings::from(&*settings.options),
+        bson::oid::ObjectId::new(),
+    )
+    .description()
+    .clone();
+    Ok(Shared {
+        events: EventSink::start(settings.listeners.clone())?,
+        settings,
+        description: ArcSwap::new(description),
+        cluster_time: ArcSwapOption::empty(),
+        topology: ArcSwapOption::empty(),
+        reaper: ArcSwapOption::empty(),
+        status: ArcSwap::from_pointee(Status::Open),
+        metadata: ArcSwap::from_pointee(metadata),
+        keys: KeyCache::default(),
+        registry: Registry::default(),
+        gate: Gate::default(),
+        grown: Milestone::default(),
+        ended: Milestone::default(),
+        operation_ids: 1.into(),
+    })
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("description", &self.description()).finish_non_exhaustive()
+    }
+}

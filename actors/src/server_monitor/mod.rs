@@ -1,0 +1,13 @@
+//! Checks one server.
+//!
+//! Accepts: `RequestCheck`, `CancelCheck`.
+//! Sends: `ServerChecked` to the topology, heartbeat events to the publisher.
+//! Owns: the monitor machine, the connection it checks over, and a second one for round-trip times.
+//! Invariant: at most one check and one measurement at a time.
+//! If it dies: restarted with nothing; the server stays as it is known until it is checked again.
+
+mod actor;
+mod messages;
+
+pub(crate) use actor::{MonitorPlan, ServerMonitorActor};
+pub(crate) use messages::{CancelCheck, RequestCheck};

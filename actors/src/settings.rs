@@ -1,0 +1,137 @@
+//! What a client's actors are made from.
+
+use std::{env, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+
+use mongo_actors_protocol::{
+    auth::credential::AuthMechanism,
+    cmap::PoolOptions,
+    handshake::{ClientMetadata, Environment, InvalidMetadata, OperatingSystem},
+    options::ClientOptions,
+    selection::ServerSelector,
+};
+
+use crate::{
+    event_publisher::Listeners,
+    runtime::{Placement, RestartBudget},
+};
+
+/// Everything that decides how a client's actors behave. It never changes.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// The client's options, validated.
+    pub options: Arc<ClientOptions>,
+    /// The application's own say in server selection.
+    pub selector: Option<ServerSelector>,
+    /// Who listens to events.
+    pub listeners: Listeners,
+    /// Where the actors that operations pass through live; none for what suits the thread that builds the client.
+    pub placement: Option<Placement>,
+    /// How often an actor may crash before its parent takes over.
+    pub restart_budget: RestartBudget,
+    /// What only conformance tests change.
+    #[doc(hidden)]
+    pub conformance: Conformance,
+    pub(crate) function_as_a_service: bool,
+}
+
+/// Takes from the driver what a conformance test does by itself.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Conformance {
+    /// Whether servers are monitored; otherwise nobody marks their pools ready.
+    pub monitors: bool,
+    /// How often pools look after their connections; none for never.
+    pub maintenance_interval: Option<Duration>,
+}
+
+impl Default for Conformance {
+    fn default() -> Self {
+        Self { monitors: true, maintenance_interval: PoolOptions::default().maintenance_interval }
+    }
+}
+
+/// Why a client cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The options ask for something that this build of the driver lacks.
+    #[error("the option \"{option}\" asks for {feature}, which this build of the driver does not have; {remedy}")]
+    Unavailable {
+        /// The option.
+        option: &'static str,
+        /// What it asks for.
+        feature: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The client's description of itself cannot be sent.
+    #[error(transparent)]
+    Metadata(#[from] InvalidMetadata),
+    /// The operating system grants no thread.
+    #[error("the client's threads cannot be started: {0}")]
+    Threads(#[from] std::io::Error),
+}
+
+impl EngineSettings {
+    /// The settings that follow from `options` alone.
+    pub fn new(options: ClientOptions) -> Self {
+        Self {
+            options: Arc::new(options),
+            selector: None,
+            listeners: Listeners::default(),
+            placement: None,
+            restart_budget: RestartBudget::default(),
+            conformance: Conformance::default(),
+            function_as_a_service: environment().faas.is_some(),
+        }
+    }
+
+    /// Refuses what the options ask for and the actors cannot do: nothing is weakened in silence.
+    pub(crate) fn check_availability(&self) -> Result<(), StartError> {
+        let options = &self.options;
+        let unavailable = |option, feature, remedy| Err(StartError::Unavailable { option, feature, remedy });
+        if options.srv.is_some() {
+            return unavailable("mongodb+srv", "a DNS lookup of the hosts", "list the hosts in a mongodb:// URI");
+        }
+        if options.tls_enabled {
+            return unavailable("tls", "encrypted connections", "connect without TLS");
+        }
+        if options.socks5_proxy.is_some() {
+            return unavailable("proxyHost", "a SOCKS5 proxy", "connect directly");
+        }
+        if options.load_balanced {
+            return unavailable("loadBalanced", "load-balanced mode", "name the servers themselves");
+        }
+        match options.credential.as_ref().and_then(|credential| credential.mechanism) {
+            None | Some(AuthMechanism::ScramSha1 | AuthMechanism::ScramSha256) => Ok(()),
+            Some(_) => unavailable("authMechanism", "a mechanism other than SCRAM", "use SCRAM-SHA-256 or SCRAM-SHA-1"),
+        }
+    }
+
+    pub(crate) fn metadata(&self) -> Result<ClientMetadata, InvalidMetadata> {
+        let mut metadata = ClientMetadata::new(self.options.app_name.clone(), environment())?;
+        for info in &self.options.driver_infos {
+            metadata.append(info.clone())?;
+        }
+        Ok(metadata)
+    }
+
+    pub(crate) fn pool_options(&self) -> PoolOptions {
+        let options = &self.options;
+        PoolOptions {
+            max_size: options.max_pool_size.unwrap_or(0),
+            min_size: options.min_pool_size,
+            max_idle: options.max_idle_time,
+            max_connecting: NonZeroU32::new(options.max_connecting).unwrap_or(NonZeroU32::MIN),
+            wait_queue_timeout: options.wait_queue_timeout,
+            load_balanced: options.load_balanced,
+            maintenance_interval: self.conformance.maintenance_interval,
+        }
+    }
+}
+
+/// Where this process runs, as far as its variables and files tell.
+fn environment() -> Environment {
+    let docker = Path::new(Environment::DOCKER_FILE).exists();
+    Environment::detect(OperatingSystem::of_build(), |name| env::var(name).ok(), docker)
+}

@@ -1,0 +1,290 @@
+//! The supervisor's handlers.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
+use bson::rawdoc;
+use mongo_actors_protocol::{command::Request, read_preference::ReadPreference};
+use tokio::sync::oneshot;
+
+use super::messages::{Restart, Shutdown};
+use crate::{
+    reaper::{Ledger, ReaperActor, Settle},
+    runtime::{
+        ActorPath, Birth, Child, Context, CrashRecord, Death, Home, HostThread, Obituary, Role, SupervisedActor, clock,
+        start,
+    },
+    session_pool::{SessionPoolActor, TakeEnded},
+    shared::{Shared, Status, Token},
+    ticket::{Operation, SessionUse, Ticket},
+    topology::{CloseTopology, CollectSessions, Execute, RefuseWaiting, TopologyActor, TopologyPlan},
+};
+
+/// How long closing waits for each of its steps, beyond the operations in flight.
+const STEP: Duration = Duration::from_secs(2);
+/// The pause before the first attempt to bring a tree back that could not be kept alive, doubled each time.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// What a supervisor is made from.
+pub(crate) struct SupervisorPlan {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) data: Home,
+    pub(crate) control: Home,
+    /// Threads that the client owns. They end with the supervisor.
+    pub(crate) threads: Vec<HostThread>,
+}
+
+/// The root of one client's tree.
+pub(crate) struct SupervisorActor {
+    plan: SupervisorPlan,
+    ledger: Ledger,
+    tree: Option<Tree>,
+    births: u64,
+    crashes: CrashRecord,
+    retry_after: Duration,
+    closing: bool,
+}
+
+/// The supervisor's children.
+struct Tree {
+    topology: Child<TopologyActor>,
+    sessions: Child<SessionPoolActor>,
+    reaper: Child<ReaperActor>,
+    /// The tags of the three are this one and the next two.
+    first_tag: u64,
+}
+
+impl SupervisorActor {
+    pub(crate) fn new(plan: SupervisorPlan) -> Self {
+        let crashes = CrashRecord::new(plan.shared.settings.restart_budget);
+        Self {
+            plan,
+            ledger: Ledger::default(),
+            tree: None,
+            births: 0,
+            crashes,
+            retry_after: FIRST_RETRY,
+            closing: false,
+        }
+    }
+
+    fn grow(&mut self, ctx: &mut Context<Self>) {
+        let shared = self.plan.shared.clone();
+        let first_tag = self.births + 1;
+        self.births += 3;
+        let root = ActorPath::root();
+        let birth = |role: Role, tag| Birth {
+            path: root.child(role),
+            role,
+            tag,
+            parent: ctx.address().recipient(),
+            budget: shared.settings.restart_budget,
+        };
+        let (control, registry) = (&self.plan.control, &shared.registry);
+        let sessions =
+            start(control, registry, birth(Role::SessionPool, first_tag), SessionPoolActor::new(shared.clone()));
+        let reaper = ReaperActor::new(shared.clone(), self.ledger.clone());
+        let reaper = start(control, registry, birth(Role::Reaper, first_tag + 1), reaper);
+        let topology = TopologyActor::new(TopologyPlan {
+            shared: shared.clone(),
+            path: root.child(Role::Topology),
+            data: self.plan.data.clone(),
+            control: control.clone(),
+            sessions: sessions.addr.clone(),
+            reaper: reaper.addr.clone(),
+        });
+        let topology = start(&self.plan.data, registry, birth(Role::Topology, first_tag + 2), topology);
+        shared.topology.store(Some(Arc::new(topology.addr.clone())));
+        shared.reaper.store(Some(Arc::new(reaper.addr.clone())));
+        shared.status.store(Arc::new(Status::Open));
+        shared.grown.notify();
+        self.tree = Some(Tree { topology, sessions, reaper, first_tag });
+    }
+
+    /// A child could not be kept alive: everything starts anew, at once within the budget, else after a pause.
+    fn child_lost(&mut self, cause: String, ctx: &mut Context<Self>) {
+        self.tree = None;
+        if !self.plan.data.is_alive() {
+            let cause = "the arbiter that the client was built on has stopped".into();
+            self.plan.shared.status.store(Arc::new(Status::Down(cause)));
+            return;
+        }
+        if self.crashes.covers_crash_at(clock::now()) {
+            return self.grow(ctx);
+        }
+        tracing::error!(target: "mongo_actors::supervision", %cause, retry_after = ?self.retry_after, "the client's actors are down");
+        self.plan.shared.status.store(Arc::new(Status::Down(cause.into())));
+        ctx.set_deadline(Some(clock::now() + self.retry_after));
+        self.retry_after = (self.retry_after * 2).min(LAST_RETRY);
+    }
+
+    fn shut_down(&mut self, Shutdown { within, done }: Shutdown, ctx: &mut Context<Self>) {
+        if self.closing {
+            // Whoever closes a second time waits for the first.
+            return self.wait_for_the_end(done, ctx);
+        }
+        self.closing = true;
+        self.plan.shared.status.store(Arc::new(Status::Closed));
+        let deadline = within.map(|within| clock::now() + within);
+        let Some(tree) = &self.tree else {
+            drop(done);
+            return ctx.stop();
+        };
+        let closing = Closing {
+            shared: self.plan.shared.clone(),
+            topology: tree.topology.addr.clone(),
+            sessions: tree.sessions.addr.clone(),
+            reaper: tree.reaper.addr.clone(),
+        };
+        let work = async move {
+            closing.run(deadline).await;
+            done
+        };
+        ctx.spawn(wrap_future::<_, Self>(work).map(|done, actor, ctx| {
+            actor.tree = None;
+            actor.plan.shared.topology.store(None);
+            actor.plan.shared.reaper.store(None);
+            actor.plan.shared.ended.notify();
+            drop(done);
+            ctx.stop();
+        }));
+    }
+
+    fn wait_for_the_end(&self, done: Option<Token>, ctx: &mut Context<Self>) {
+        let ended = self.plan.shared.ended.clone();
+        ctx.spawn(wrap_future::<_, Self>(async move { ended.reached().await }).map(move |(), _, _| drop(done)));
+    }
+}
+
+/// The steps of closing, in their order.
+struct Closing {
+    shared: Arc<Shared>,
+    topology: Addr<TopologyActor>,
+    sessions: Addr<SessionPoolActor>,
+    reaper: Addr<ReaperActor>,
+}
+
+impl Closing {
+    async fn run(&self, deadline: Option<Instant>) {
+        self.topology.do_send(RefuseWaiting);
+        until(deadline, self.shared.gate.emptied()).await;
+        // From here on only the closing steps themselves send commands.
+        let (done, settled) = Token::new();
+        self.reaper.do_send(Settle { done });
+        briefly(settled).await;
+        self.end_sessions().await;
+        let (done, closed) = Token::new();
+        self.topology.do_send(CloseTopology { done });
+        briefly(closed).await;
+        briefly(self.shared.events.flushed()).await;
+    }
+
+    /// Every error is ignored: the server ends sessions by itself in the end.
+    async fn end_sessions(&self) {
+        let (done, collected) = Token::new();
+        self.topology.do_send(CollectSessions { done });
+        briefly(collected).await;
+        let (reply, groups) = oneshot::channel();
+        self.sessions.do_send(TakeEnded(reply));
+        let Ok(groups) = groups.await else { return };
+        for ids in groups {
+            let mut array = bson::RawArrayBuf::new();
+            ids.into_iter().for_each(|id| array.push(id));
+            let body = rawdoc! { "endSessions": array };
+            let request = Request::new("endSessions", "admin".into(), body);
+            let mut operation = Operation::new(request, ReadPreference::primary_preferred().into());
+            operation.session = SessionUse::None;
+            operation.deadline = Some(clock::now() + STEP);
+            let (ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+            self.topology.do_send(Execute(ticket));
+            briefly(async { drop(answer.await) }).await;
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>, work: impl Future<Output = ()>) {
+    match deadline {
+        None => work.await,
+        // Those that are still in flight are answered when their rooms close.
+        Some(deadline) => drop(tokio::time::timeout_at(deadline.into(), work).await),
+    }
+}
+
+async fn briefly(work: impl Future<Output = ()>) {
+    until(Some(clock::now() + STEP), work).await;
+}
+
+impl Actor for SupervisorActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.grow(ctx);
+    }
+}
+
+impl Supervised for SupervisorActor {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.tree = None;
+    }
+}
+
+impl SupervisedActor for SupervisorActor {
+    fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
+        if self.tree.is_none() && !self.closing {
+            self.grow(ctx);
+        }
+    }
+}
+
+impl Handler<Obituary> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, obituary: Obituary, ctx: &mut Context<Self>) {
+        let is_current = self.tree.as_ref().is_some_and(|tree| {
+            (tree.first_tag..tree.first_tag + 3).contains(&obituary.tag) && obituary.death != Death::Normal
+        });
+        if is_current && !self.closing {
+            self.child_lost(format!("{} {}", obituary.path, obituary.death), ctx);
+        }
+    }
+}
+
+impl Handler<Shutdown> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, shutdown: Shutdown, ctx: &mut Context<Self>) {
+        self.shut_down(shutdown, ctx);
+    }
+}
+
+impl Handler<Restart> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, Restart { done }: Restart, ctx: &mut Context<Self>) {
+        if !self.closing {
+            self.tree = None;
+            self.retry_after = FIRST_RETRY;
+            self.grow(ctx);
+        }
+        drop(done);
+    }
+}
+
+impl Drop for SupervisorActor {
+    /// However the supervisor ends, operations must not wait for a tree that is gone.
+    fn drop(&mut self) {
+        let shared = &self.plan.shared;
+        if shared.status.load().refusal().is_none() {
+            shared.status.store(Arc::new(Status::Down("the client's supervisor has ended".into())));
+        }
+        shared.topology.store(None);
+        shared.reaper.store(None);
+        shared.grown.notify();
+        shared.ended.notify();
+        self.plan.threads.clear();
+    }
+}

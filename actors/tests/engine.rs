@@ -1,0 +1,281 @@
+//! The engine against real servers.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bson::{RawDocumentBuf, rawdoc};
+use mongo_actors_engine::{Cause, Engine, EngineSettings, Operation, Placement, Reply, Setback};
+use mongo_actors_protocol::{
+    cmap::{ConnectionCheckedInEvent, ConnectionCheckedOutEvent, ConnectionClosedEvent},
+    command::Request,
+    event::PoolListener,
+    options::ClientOptions,
+    read_preference::ReadPreference,
+    retry::Retryability,
+    selection::SelectionCriteria,
+    wire::DocumentSequence,
+};
+use mongo_actors_testkit::{ReplicaSet, Standalone};
+
+fn engine(uri: &str) -> Engine {
+    let mut settings = EngineSettings::new(ClientOptions::parse(uri).unwrap());
+    settings.placement = Some(Placement::Dedicated);
+    Engine::start(settings).unwrap()
+}
+
+fn command(name: &'static str, body: RawDocumentBuf) -> Operation {
+    Operation::new(Request::new(name, "engine".into(), body), SelectionCriteria::Writable)
+}
+
+fn insert(id: i32) -> Operation {
+    let mut documents = DocumentSequence::new("documents");
+    documents.push(&rawdoc! { "_id": id });
+    let request = Request::new("insert", "engine".into(), rawdoc! { "insert": "numbers" }).with_sequence(documents);
+    let mut operation = Operation::new(request, SelectionCriteria::Writable);
+    operation.retryability = Retryability::Write;
+    operation
+}
+
+fn count() -> Operation {
+    let mut operation = command("count", rawdoc! { "count": "numbers" });
+    operation.criteria = ReadPreference::Primary.into();
+    operation.retryability = Retryability::Read;
+    operation
+}
+
+async fn run(engine: &Engine, operation: Operation) -> Result<Reply, Box<Setback>> {
+    engine.execute(operation).await.expect("the engine answers")
+}
+
+/// Repeats an attempt until it succeeds, as a retry plan without limits would.
+async fn persist(engine: &Engine, operation: Operation) -> Reply {
+    let end = Instant::now() + Duration::from_secs(60);
+    let mut answer = run(engine, operation).await;
+    loop {
+        match answer {
+            Ok(reply) => return reply,
+            Err(setback) => {
+                assert!(Instant::now() < end, "{}", setback.failure.cause);
+                answer = engine.repeat(*setback, Vec::new()).await.expect("the engine answers");
+            }
+        }
+    }
+}
+
+fn number(reply: &Reply) -> i32 {
+    reply.body.as_ref().unwrap().as_document().get_i32("n").unwrap()
+}
+
+#[tokio::test]
+async fn a_standalone_takes_what_is_written_and_gives_it_back() {
+    let server = Standalone::start().await.unwrap();
+    let engine = engine(&server.uri());
+    for id in 0..10 {
+        assert_eq!(number(&run(&engine, insert(id)).await.unwrap()), 1);
+    }
+    assert_eq!(number(&run(&engine, count()).await.unwrap()), 10);
+    let duplicate = run(&engine, insert(3)).await.unwrap();
+    assert!(duplicate.body.unwrap().as_document().get("writeErrors").unwrap().is_some());
+    engine.close(None).await;
+    assert!(matches!(run(&engine, count()).await.unwrap_err().failure.cause, Cause::ClientClosed));
+}
+
+#[tokio::test]
+async fn a_server_error_is_an_error_of_the_command_alone() {
+    let server = Standalone::start().await.unwrap();
+    let engine = engine(&server.uri());
+    let setback = run(&engine, command("noSuchCommand", rawdoc! { "noSuchCommand": 1 })).await.unwrap_err();
+    let Cause::Command(error) = &setback.failure.cause else { panic!("{:?}", setback.failure) };
+    assert_eq!(error.code, 59);
+    run(&engine, command("ping", rawdoc! { "ping": 1 })).await.unwrap();
+    engine.close(None).await;
+}
+
+#[tokio::test]
+async fn an_unreachable_server_ends_selection_in_time() {
+    let engine = engine("mongodb://localhost:1/?serverSelectionTimeoutMS=300");
+    let started = Instant::now();
+    let setback = run(&engine, count()).await.unwrap_err();
+    let waited = started.elapsed();
+    assert!(matches!(setback.failure.cause, Cause::Selection(_)), "{:?}", setback.failure);
+    assert!(waited >= Duration::from_millis(300) && waited < Duration::from_secs(2), "{waited:?}");
+    engine.close(None).await;
+}
+
+#[tokio::test]
+async fn credentials_are_checked() {
+    let server = Standalone::builder().auth("ada", "lovelace").start().await.unwrap();
+    let good = engine(&server.uri());
+    persist(&good, count()).await;
+    good.close(None).await;
+    let bad = engine(&server.uri().replace("lovelace", "babbage"));
+    let setback = run(&bad, count()).await.unwrap_err();
+    let text = setback.failure.cause.to_string();
+    assert!(text.contains("authentication failed"), "{text}");
+    assert!(!text.contains("babbage"), "{text}");
+    bad.close(None).await;
+}
+
+#[tokio::test]
+async fn many_callers_share_few_connections() {
+    let server = Standalone::start().await.unwrap();
+    let engine = engine(&server.uri_with(&[("maxPoolSize", "5"), ("appName", "few")]));
+    let tasks: Vec<_> = (0..200)
+        .map(|task| {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                for turn in 0..5 {
+                    run(&engine, insert(task * 5 + turn)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(number(&run(&engine, count()).await.unwrap()), 1000);
+    // Five in the pool, and the monitor's two.
+    assert!(server.member().connections_of("few").await.unwrap() <= 7);
+    assert_eq!(engine.operations_in_flight(), 0);
+    engine.close(None).await;
+}
+
+/// Counts what becomes of a pool's connections.
+#[derive(Default)]
+struct Ledger {
+    checked_out: AtomicUsize,
+    checked_in: AtomicUsize,
+    closed: AtomicUsize,
+}
+
+impl PoolListener for Ledger {
+    fn connection_checked_out(&self, _: &ConnectionCheckedOutEvent) {
+        self.checked_out.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn connection_checked_in(&self, _: &ConnectionCheckedInEvent) {
+        self.checked_in.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn connection_closed(&self, _: &ConnectionClosedEvent) {
+        self.closed.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_future_costs_no_connection() {
+    let server = Standalone::start().await.unwrap();
+    let ledger = Arc::new(Ledger::default());
+    let mut settings = EngineSettings::new(ClientOptions::parse(&server.uri()).unwrap());
+    settings.listeners.pool.push(ledger.clone());
+    let engine = Engine::start(settings).unwrap();
+    run(&engine, insert(1)).await.unwrap();
+    let slow = || command("find", rawdoc! { "find": "numbers", "filter": { "$where": "sleep(50) || true" } });
+    for patience in [0, 1, 5, 20, 45] {
+        let cancelled = tokio::time::timeout(Duration::from_millis(patience), engine.execute(slow())).await;
+        assert!(cancelled.is_err(), "it takes 50 ms");
+    }
+    let end = Instant::now() + Duration::from_secs(10);
+    while engine.operations_in_flight() > 0 {
+        assert!(Instant::now() < end, "a cancelled operation was never forgotten");
+        run(&engine, count()).await.unwrap();
+    }
+    engine.flush_events().await;
+    let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+    assert_eq!(count(&ledger.checked_out), count(&ledger.checked_in));
+    assert_eq!(count(&ledger.closed), 0);
+    engine.close(None).await;
+}
+
+#[tokio::test]
+async fn acknowledged_writes_survive_the_death_of_a_primary() {
+    let set = ReplicaSet::builder(3).election_timeout(Duration::from_secs(1)).start().await.unwrap();
+    let engine = engine(&set.uri_with(&[("heartbeatFrequencyMS", "500"), ("w", "majority")]));
+    let writer = tokio::spawn({
+        let engine = engine.clone();
+        async move {
+            let mut repeated = 0;
+            for id in 0..400 {
+                let mut operation = insert(id);
+                operation.write_concern = Some(mongo_actors_protocol::concern::WriteConcern::majority());
+                let first = run(&engine, operation).await;
+                let reply = match first {
+                    Ok(reply) => reply,
+                    Err(setback) => {
+                        repeated += 1;
+                        assert!(setback.txn_number.is_some() || setback.session.is_none());
+                        let mut answer = engine.repeat(*setback, Vec::new()).await.expect("the engine answers");
+                        loop {
+                            match answer {
+                                Ok(reply) => break reply,
+                                Err(setback) => answer = engine.repeat(*setback, Vec::new()).await.unwrap(),
+                            }
+                        }
+                    }
+                };
+                assert_eq!(number(&reply), 1, "write {id} was applied once");
+            }
+            repeated
+        }
+    });
+    while number(&persist(&engine, count()).await) < 100 {}
+    let primary = set.wait_for_primary().await.unwrap();
+    primary.kill().await.unwrap();
+    let repeated = writer.await.unwrap();
+    assert!(repeated > 0, "the death of the primary was noticed");
+    assert_eq!(number(&persist(&engine, count()).await), 400);
+    engine.close(None).await;
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_closes_everything() {
+    let server = Standalone::start().await.unwrap();
+    let engine = engine(&server.uri_with(&[("appName", "dropped")]));
+    run(&engine, count()).await.unwrap();
+    assert!(server.member().connections_of("dropped").await.unwrap() > 0);
+    drop(engine);
+    let end = Instant::now() + Duration::from_secs(10);
+    while server.member().connections_of("dropped").await.unwrap() > 0 {
+        assert!(Instant::now() < end, "connections are left");
+    }
+}
+
+#[test]
+fn an_engine_outlives_the_arbiter_it_was_built_on_with_clear_errors() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(Standalone::start()).unwrap();
+    let engine = actix_rt::System::new().block_on(async {
+        let mut settings = EngineSettings::new(ClientOptions::parse(&server.uri()).unwrap());
+        settings.placement = Some(Placement::Current);
+        let engine = Engine::start(settings).unwrap();
+        run(&engine, insert(1)).await.unwrap();
+        engine
+    });
+    runtime.block_on(async {
+        let answer = tokio::time::timeout(Duration::from_secs(5), run(&engine, count())).await;
+        let setback = answer.expect("nothing hangs").unwrap_err();
+        assert!(matches!(setback.failure.cause, Cause::Abandoned | Cause::EngineDown(_)), "{:?}", setback.failure);
+        tokio::time::timeout(Duration::from_secs(5), engine.close(None)).await.expect("nothing hangs");
+    });
+}
+
+#[tokio::test]
+async fn what_is_not_built_is_refused_by_name() {
+    for (uri, option) in [
+        ("mongodb://localhost/?tls=true", "tls"),
+        ("mongodb+srv://cluster.example.com", "mongodb+srv"),
+        ("mongodb://localhost/?loadBalanced=true", "loadBalanced"),
+        ("mongodb://localhost/?proxyHost=p", "proxyHost"),
+        ("mongodb://u@localhost/?authMechanism=MONGODB-X509", "authMechanism"),
+    ] {
+        let error = Engine::start(EngineSettings::new(ClientOptions::parse(uri).unwrap())).unwrap_err();
+        assert!(error.to_string().contains(option), "{error}");
+    }
+}
