@@ -63,10 +63,6 @@ impl CollectionHandle {
         self.database.client()
     }
 
-    pub(crate) fn database(&self) -> &Database {
-        &self.database
-    }
-
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -81,7 +77,10 @@ impl<T> Collection<T> {
     pub(crate) fn new(database: &Database, name: &str, options: CollectionOptions) -> Self {
         let namespace = Namespace::new(database.shared_name(), name);
         let settings = options.over(database.settings());
-        Self { handle: Arc::new(CollectionHandle { database: database.clone(), namespace, settings }), documents: PhantomData }
+        Self {
+            handle: Arc::new(CollectionHandle { database: database.clone(), namespace, settings }),
+            documents: PhantomData,
+        }
     }
 
     pub(crate) fn handle(&self) -> &Arc<CollectionHandle> {

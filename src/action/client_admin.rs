@@ -7,7 +7,11 @@ use mongo_actors_protocol::command::{
 };
 
 use super::{ActionFuture, DropDatabase, awaitable, setters::fluent};
-use crate::{client::Client, error::Result, executor::{Prepared, require}};
+use crate::{
+    client::Client,
+    error::Result,
+    executor::{Prepared, require},
+};
 
 impl Client {
     /// The databases of the deployment.

@@ -32,7 +32,12 @@ impl<T> Collection<T> {
     /// # Cancel safety
     /// The collection may or may not be dropped when the future is dropped; see [`action`](crate::action).
     pub fn drop(&self) -> DropCollection<'_> {
-        DropCollection { collection: self.handle().clone(), client: self.client(), options: Default::default(), timeout: None }
+        DropCollection {
+            collection: self.handle().clone(),
+            client: self.client(),
+            options: Default::default(),
+            timeout: None,
+        }
     }
 
     /// Gives the collection another name, in the same database. Awaiting it gives a handle of it under its new name.

@@ -152,9 +152,9 @@ impl<'a, T> Find<'a, T> {
 
     /// How the server would execute it.
     pub fn explain(self) -> Explain<'a> {
-        let origin = self.filter.and_then(|filter| {
-            Ok(FindCommand::many(&self.collection.namespace, &filter, &self.options).request()?)
-        });
+        let origin = self
+            .filter
+            .and_then(|filter| Ok(FindCommand::many(&self.collection.namespace, &filter, &self.options).request()?));
         Explain::new(self.collection.call(), origin, self.options.selection_criteria, self.timeout)
     }
 }

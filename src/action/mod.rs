@@ -1,7 +1,7 @@
 //! Operations as values: each is made by a method of a handle, takes its options by fluent setters, and runs when it
 //! is awaited.
 //!
-//! Nothing is sent before that. One file per family of operations; [`setters`] has the options that they share.
+//! Nothing is sent before that. Options that several operations share mean the same in all of them.
 //!
 //! # Cancel safety
 //! Dropping the future of any operation is safe at every point: it breaks no connection, and leaks neither a session,

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use bson::{Document, RawDocumentBuf};
 use mongo_actors_protocol::{
-    command::{
-        CursorReply, CursorType, RunCommand as RawCommand, RunCommandOptions, RunCursorCommandOptions,
-    },
+    command::{CursorReply, CursorType, RunCommand as RawCommand, RunCommandOptions, RunCursorCommandOptions},
     options::CodecOptions,
     read_preference::ReadPreference,
     selection::SelectionCriteria,
@@ -95,8 +93,8 @@ impl Database {
         timeout: Option<Duration>,
     ) -> Result<Prepared> {
         const PRIMARY: &SelectionCriteria = &SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let call = self.call().raw_command().selection_criteria(Some(criteria.unwrap_or(PRIMARY))).timeout(timeout);
-        call.prepare(&RawCommand { database: self.name(), command: &*command? })
+        let call = self.call().selection_criteria(Some(criteria.unwrap_or(PRIMARY))).timeout(timeout);
+        call.prepare(&RawCommand { database: self.name(), command: &command? })
     }
 }
 

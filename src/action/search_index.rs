@@ -118,8 +118,7 @@ impl<'a, R> CreateSearchIndexes<'a, R> {
     fn names(self) -> ActionFuture<'a, crate::error::Result<Vec<String>>> {
         let Self { collection, models, timeout, .. } = self;
         let call = collection.call().timeout(timeout);
-        let prepared =
-            call.prepare(&CreateSearchIndexesCommand { namespace: &collection.namespace, models: &models });
+        let prepared = call.prepare(&CreateSearchIndexesCommand { namespace: &collection.namespace, models: &models });
         ActionFuture::of(collection.client(), prepared, |body| Ok(CreateSearchIndexesCommand::decode(require(body)?)?))
     }
 }

@@ -1,14 +1,15 @@
 //! Options given in code.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use mongo_actors_engine::{EngineSettings, Placement, RestartBudget};
+use mongo_actors_engine::{EngineSettings, Listeners, Placement, RestartBudget};
 use mongo_actors_protocol::{
     auth::{
         credential::{AuthMechanism, Credential, MechanismProperties},
         secret::Secret,
     },
     concern::{ReadConcern, WriteConcern},
+    event::{CommandListener, HeartbeatListener, PoolListener, ServerListener, TopologyListener},
     options::{
         ClientOptionsBuilder, CodecOptions, Compressor, DriverInfo, HostEntry, ServerApi, ServerMonitoringMode,
         Socks5Proxy, TlsOptions,
@@ -44,6 +45,7 @@ use crate::error::Result;
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
     options: ClientOptionsBuilder,
+    listeners: Listeners,
     selector: Option<ServerSelector>,
     placement: Option<Placement>,
     restart_budget: Option<RestartBudget>,
@@ -181,6 +183,55 @@ impl ClientBuilder {
         self
     }
 
+    /// Adds a listener to commands.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    ///
+    /// use mongo_actors::{
+    ///     Client,
+    ///     event::{CommandFailedEvent, CommandListener},
+    /// };
+    ///
+    /// struct Failures;
+    ///
+    /// impl CommandListener for Failures {
+    ///     fn command_failed(&self, event: &CommandFailedEvent) {
+    ///         eprintln!("{} failed after {:?}: {}", event.command_name, event.duration, event.failure);
+    ///     }
+    /// }
+    ///
+    /// let builder = Client::builder().command_listener(Arc::new(Failures));
+    /// ```
+    pub fn command_listener(mut self, listener: Arc<dyn CommandListener>) -> Self {
+        self.listeners.command.push(listener);
+        self
+    }
+
+    /// Adds a listener to connection pools.
+    pub fn pool_listener(mut self, listener: Arc<dyn PoolListener>) -> Self {
+        self.listeners.pool.push(listener);
+        self
+    }
+
+    /// Adds a listener to the checks of servers.
+    pub fn heartbeat_listener(mut self, listener: Arc<dyn HeartbeatListener>) -> Self {
+        self.listeners.heartbeat.push(listener);
+        self
+    }
+
+    /// Adds a listener to what becomes known of single servers.
+    pub fn server_listener(mut self, listener: Arc<dyn ServerListener>) -> Self {
+        self.listeners.server.push(listener);
+        self
+    }
+
+    /// Adds a listener to what becomes known of the deployment as a whole.
+    pub fn topology_listener(mut self, listener: Arc<dyn TopologyListener>) -> Self {
+        self.listeners.topology.push(listener);
+        self
+    }
+
     /// On which thread the client's topology, pools and connections live. Default: on the current arbiter when there
     /// is one, else on a thread of their own.
     pub fn placement(mut self, placement: Placement) -> Self {
@@ -201,9 +252,10 @@ impl ClientBuilder {
     /// [`Configuration`](crate::error::ErrorKind::Configuration) for a connection string that cannot be used, a bad
     /// value, options that contradict each other, and options that need what this build of the driver lacks.
     pub fn build(self) -> Result<Client> {
-        let Self { options, selector, placement, restart_budget } = self;
+        let Self { options, listeners, selector, placement, restart_budget } = self;
         Client::start(options.build()?, |options| {
             let mut settings = EngineSettings::new(options);
+            settings.listeners = listeners;
             settings.selector = selector;
             settings.placement = placement;
             if let Some(budget) = restart_budget {

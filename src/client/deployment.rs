@@ -7,11 +7,13 @@ use std::{
 };
 
 use bson::Document;
+use mongo_actors_engine::Failure;
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{BuildInfo, GetBuildInfo, RunCommand},
+    error::Labels,
     options::CodecOptions,
-    retry::Outcome,
+    retry::{Outcome, Stage},
     sdam::{ServerDescription, TopologyDescription, TopologyType},
     selection::SelectionCriteria,
 };
@@ -47,7 +49,7 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
     pub async fn address(&self) -> Result<ServerAddress> {
-        let server = self.select_writable().await?;
+        let server = self.select(SelectionCriteria::Writable).await?;
         let description = self.topology_description();
         if description.topology_type == TopologyType::Sharded && description.servers.len() > 1 {
             return Err(Error::invalid_operation(
@@ -87,7 +89,7 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
     pub async fn is_primary(&self) -> Result<bool> {
-        Ok(self.select_writable().await?.is_writable())
+        Ok(self.select(SelectionCriteria::Writable).await?.is_writable())
     }
 
     /// Whether the server that writes would go to is a router of a sharded cluster. Waits for a server to be found.
@@ -98,13 +100,14 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
     pub async fn is_mongos(&self) -> Result<bool> {
-        Ok(self.select_writable().await?.is_mongos())
+        Ok(self.select(SelectionCriteria::Writable).await?.is_mongos())
     }
 
-    async fn select_writable(&self) -> Result<Arc<ServerDescription>> {
-        let selected = self.engine().select(SelectionCriteria::Writable, self.deadline()).await;
-        selected.map_err(|failure| {
-            Error::from_failure(&failure, &Default::default(), None, false, Outcome::NotSent)
+    pub(super) async fn select(&self, criteria: SelectionCriteria) -> Result<Arc<ServerDescription>> {
+        let selected = self.engine().select(criteria, self.deadline()).await;
+        selected.map_err(|cause| {
+            let failure = Failure { cause, server: None, connection: None, stage: Stage::Queued };
+            Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent)
         })
     }
 
@@ -159,7 +162,7 @@ impl Client {
     pub async fn ping(&self, criteria: impl Into<SelectionCriteria>) -> Result<()> {
         let criteria = criteria.into();
         let ping = bson::rawdoc! { "ping": 1 };
-        let call = self.call().raw_command().selection_criteria(Some(&criteria));
+        let call = self.call().selection_criteria(Some(&criteria));
         let prepared = call.prepare(&RunCommand { database: "admin", command: &ping })?;
         self.execute(prepared).await?;
         Ok(())

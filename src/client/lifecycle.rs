@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use mongo_actors_engine::ActorEntry;
-use mongo_actors_protocol::{options::DriverInfo, retry::Outcome};
+use mongo_actors_protocol::{handshake::InvalidMetadata, options::DriverInfo, read_preference::ReadPreference};
 
 use super::Client;
 use crate::error::{Error, Result};
 
 impl Client {
-    /// Waits until a server can be read from, and until its pools hold `minPoolSize` connections.
+    /// Waits until a server is found that can be read from and a connection to it is established.
     ///
-    /// Never needed: the first operation waits by itself. It moves the wait to where it hurts less.
+    /// Never needed: the first operation waits by itself. It moves the wait to where it hurts less. Pools fill up to
+    /// `minPoolSize` in the background.
     ///
     /// # Errors
     /// [`ServerSelectionTimeout`](crate::error::ErrorKind::ServerSelectionTimeout), and those of establishing
@@ -20,9 +21,7 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future leaves the client as it is.
     pub async fn warm_up(&self) -> Result<()> {
-        self.engine().warm_up().await.map_err(|failure| {
-            Error::from_failure(&failure, &Default::default(), None, false, Outcome::NotSent)
-        })
+        self.ping(ReadPreference::primary_preferred()).await
     }
 
     /// Closes the client: refuses new operations, waits for those on their way, gives back sessions and cursors, and
@@ -51,9 +50,14 @@ impl Client {
     }
 
     /// Adds the identity of a library built on the driver to what later connections say of themselves. An identity
-    /// that is there already is not added again; connections that exist are left alone.
-    pub fn append_metadata(&self, info: DriverInfo) {
-        self.engine().append_metadata(info);
+    /// that is there already is not added again; connections that exist are left alone. Says whether it was new.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::error::ErrorKind::InvalidArgument) when it cannot be sent, such as for a name with
+    /// a `|`.
+    pub fn append_metadata(&self, info: DriverInfo) -> Result<bool> {
+        let refuse = |error: InvalidMetadata| Error::invalid_argument("info", error.to_string()).with_source(error);
+        self.engine().append_metadata(info).map_err(refuse)
     }
 
     /// Waits until every event that arose before has been handed to the listeners.

@@ -101,10 +101,7 @@ impl Client {
         ClientBuilder::default()
     }
 
-    fn start(
-        options: ClientOptions,
-        settings: impl FnOnce(Arc<ClientOptions>) -> EngineSettings,
-    ) -> Result<Self> {
+    fn start(options: ClientOptions, settings: impl FnOnce(ClientOptions) -> EngineSettings) -> Result<Self> {
         warn(options.warnings());
         warn(options.notices());
         let retry = RetryOptions {
@@ -115,8 +112,9 @@ impl Client {
         };
         let inherited = Settings::of_client(&options);
         let identity = Identity::of(&options);
-        let options = Arc::new(options);
-        let engine = Engine::start(settings(options.clone()))?;
+        let settings = settings(options);
+        let options = settings.options.clone();
+        let engine = Engine::start(settings)?;
         Ok(Self(Arc::new(Shared { engine, options, settings: inherited, retry, identity })))
     }
 

@@ -90,13 +90,7 @@ impl Core {
         Ok(core)
     }
 
-    fn new(
-        client: Client,
-        codec: CodecOptions,
-        origin: Option<Box<FindOrigin>>,
-        terms: Terms,
-        state: State,
-    ) -> Self {
+    fn new(client: Client, codec: CodecOptions, origin: Option<Box<FindOrigin>>, terms: Terms, state: State) -> Self {
         let (batch, current) = (Batch::empty(), None);
         Self { client, codec, origin, terms, state, namespace: None, server: None, batch, current, retrieved: 0 }
     }

@@ -25,11 +25,11 @@ use mongo_actors_protocol::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
+pub use self::raw::{RawBatch, RawBatchCursor, RawDocuments};
 pub(crate) use self::{
     core::{Core, Terms},
     origin::FindOrigin,
 };
-pub use self::raw::{RawBatch, RawBatchCursor, RawDocuments};
 use crate::{
     action::Find,
     client::Client,
@@ -341,5 +341,5 @@ fn owed(
     lease: Option<Lease>,
 ) -> KillCursors {
     let Namespace { db, coll } = namespace.clone();
-    KillCursors { server: server.clone(), database: db, collection: coll, cursor_id, session, lease }
+    KillCursors { server: server.clone(), database: db, collection: coll.as_ref().into(), cursor_id, session, lease }
 }

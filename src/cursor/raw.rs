@@ -9,7 +9,10 @@ use std::{
 use bson::RawDocument;
 use bytes::Bytes;
 use futures_core::Stream;
-use mongo_actors_protocol::{address::ServerAddress, command::{Batch, BatchDocuments}};
+use mongo_actors_protocol::{
+    address::ServerAddress,
+    command::{Batch, BatchDocuments},
+};
 
 use super::core::Core;
 use crate::error::{Error, Result};

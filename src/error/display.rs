@@ -46,7 +46,7 @@ fn write_kind(f: &mut fmt::Formatter<'_>, kind: &ErrorKind, context: &Context) -
         ErrorKind::IncompatibleServer { reason } => f.write_str(reason),
         ErrorKind::InvalidOperation { reason } => write!(f, "invalid operation: {reason}"),
         ErrorKind::InvalidArgument { argument, reason } => write!(f, "invalid argument \"{argument}\": {reason}"),
-        ErrorKind::InvalidName(error) => error.fmt(f),
+        ErrorKind::InvalidName(error) => write!(f, "{error}"),
         ErrorKind::CollectionInvalid { reason } => f.write_str(reason),
         ErrorKind::InvalidDocument { index: Some(index), reason } => {
             write!(f, "document {index} cannot be encoded as BSON: {reason}")
@@ -68,7 +68,7 @@ fn write_kind(f: &mut fmt::Formatter<'_>, kind: &ErrorKind, context: &Context) -
         ErrorKind::EngineDown { reason } => {
             write!(f, "the driver's actors are down, and will be started again: {reason}")
         }
-        ErrorKind::InsertMany(error) => error.fmt(f),
+        ErrorKind::InsertMany(error) => write!(f, "{error}"),
         kind => write_remote(f, kind, context),
     }
 }

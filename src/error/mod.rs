@@ -14,6 +14,7 @@ mod tests;
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
 use bson::RawDocument;
+use mongo_actors_protocol::{address::ServerAddress, wire::ReplyBody};
 pub use mongo_actors_protocol::{
     auth::credential::InvalidCredential,
     cmap::WaitQueueTimeout,
@@ -23,7 +24,6 @@ pub use mongo_actors_protocol::{
     retry::{Outcome, Stage},
     selection::SelectionError,
 };
-use mongo_actors_protocol::{address::ServerAddress, wire::ReplyBody};
 
 pub use self::{attempt::Attempt, insert_many::InsertManyError, kind::ErrorKind};
 

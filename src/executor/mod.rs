@@ -18,14 +18,14 @@ use bson::RawDocument;
 use mongo_actors_engine::{HeldSession, Lease, Limits, Operation, SessionUse};
 use mongo_actors_protocol::{
     address::ServerAddress,
-    command::{Command, Properties, ReadConcernUse, Request, Retryability},
+    command::{Command, Properties, ReadConcernUse, Request},
     concern::{ReadConcern, WriteConcern},
-    retry::{self, Budget, OperationKind, TransactionPart},
+    retry::{self, Budget},
     selection::SelectionCriteria,
     wire::ReplyBody,
 };
 
-pub(crate) use self::executed::{Ended, Executed, Home};
+pub(crate) use self::executed::{Ended, Executed};
 use crate::{
     client::Client,
     error::{Error, ErrorKind, Result},
@@ -41,7 +41,6 @@ pub(crate) struct Call<'a> {
     read_concern: &'a ReadConcern,
     write_concern: &'a WriteConcern,
     timeout: Option<Duration>,
-    kind: Option<OperationKind>,
 }
 
 /// An operation that is ready to be executed.
@@ -72,7 +71,6 @@ impl<'a> Call<'a> {
             read_concern: &settings.read_concern,
             write_concern: &settings.write_concern,
             timeout: settings.timeout,
-            kind: None,
         }
     }
 
@@ -98,11 +96,6 @@ impl<'a> Call<'a> {
 
     pub(crate) fn timeout(self, timeout: Option<Duration>) -> Self {
         Self { timeout: timeout.or(self.timeout), ..self }
-    }
-
-    /// A command that the user wrote, of which nothing is known.
-    pub(crate) fn raw_command(self) -> Self {
-        Self { kind: Some(OperationKind::Command), ..self }
     }
 
     /// Whether the server is to confirm writes.
@@ -132,13 +125,10 @@ impl<'a> Call<'a> {
     pub(crate) fn prepare_within(&self, request: Request, properties: Properties, budget: Budget) -> Result<Prepared> {
         let write_concern = self.effective_write_concern(&properties, budget)?;
         let acknowledged = write_concern.as_ref().is_none_or(WriteConcern::is_acknowledged);
-        let kind = self.kind.unwrap_or_else(|| kind_of(&properties));
-        let retryability = match properties.retryability {
-            Retryability::Read => retry::Retryability::Read,
-            Retryability::Write if acknowledged => retry::Retryability::Write,
-            Retryability::Write | Retryability::None => retry::Retryability::None,
+        let retry = match properties.retry {
+            retry::Operation::WRITE if !acknowledged => retry::Operation::PLAIN_WRITE,
+            retry => retry,
         };
-        let retry = retry::Operation { kind, retryability, transaction: TransactionPart::Outside };
         let criteria = properties.criteria.resolve(self.selection_criteria);
         let mut operation = Operation::new(request, criteria);
         operation.retryability = retry.effective_retryability(self.client.retry_options());
@@ -193,16 +183,8 @@ impl Prepared {
         operation.deadline = budget.deadline();
         operation.operation_id = operation_id;
         let missing_namespace_is_success = properties.missing_namespace_is_success;
-        Self { operation, retry: retry::Operation::PLAIN_READ, budget, missing_namespace_is_success }
+        Self { operation, retry: properties.retry, budget, missing_namespace_is_success }
     }
-}
-
-/// Which switch lets an operation be repeated after overload.
-fn kind_of(properties: &Properties) -> OperationKind {
-    let writes = properties.write_concern || properties.retryability == Retryability::Write;
-    let reads = properties.retryability == Retryability::Read
-        || properties.criteria != mongo_actors_protocol::command::Criteria::Writable;
-    if reads && !writes { OperationKind::Read } else { OperationKind::Write }
 }
 
 /// The reply of a command that always has one.

@@ -1,8 +1,7 @@
 //! The long path: an attempt has failed.
 
-use mongo_actors_engine::{Answer, Cause, Failure, Setback, Unanswered};
+use mongo_actors_engine::{Answer, Cause, Failure, Unanswered};
 use mongo_actors_protocol::{
-    address::ServerAddress,
     error::Labels,
     retry::{Decision, OperationKind, Outcome, RetryPlan},
 };
@@ -52,17 +51,11 @@ pub(super) async fn recover(
             Decision::RetryNow => {}
             Decision::RetryAfter(pause) => tokio::time::sleep(pause).await,
         }
-        let deprioritized = newly_deprioritized(&plan, &setback);
-        answer = client.engine().repeat(*setback, deprioritized).await;
+        answer = client.engine().repeat(*setback, plan.deprioritized().to_vec()).await;
     }
 }
 
-fn decide(
-    plan: &mut RetryPlan<Reported>,
-    failure: &Failure,
-    facts: &Facts,
-    attempts: &mut Vec<Attempt>,
-) -> Decision {
+fn decide(plan: &mut RetryPlan<Reported>, failure: &Failure, facts: &Facts, attempts: &mut Vec<Attempt>) -> Decision {
     let mut summary = Summary::of(failure);
     let added = plan.driver_labels(&summary.failure());
     summary.labels.extend_from(&added);
@@ -70,11 +63,6 @@ fn decide(
     attempts.push(Attempt::new(failure, outcome));
     let reported = Reported { failure: failure.clone(), labels: summary.labels.clone() };
     plan.failed(std::time::Instant::now(), &mut rand::rng(), &summary.failure(), reported)
-}
-
-/// The server that the last failure has made one to avoid.
-fn newly_deprioritized(plan: &RetryPlan<Reported>, setback: &Setback) -> Option<ServerAddress> {
-    plan.deprioritized().iter().find(|server| !setback.deprioritized.contains(server)).cloned()
 }
 
 /// No attempt is left: what is reported may still be a result.

@@ -58,12 +58,16 @@ fn check_out_cause(error: &CheckOutError<EstablishError>) -> retry::Cause<'_> {
     match error {
         CheckOutError::PoolCleared(_) => retry::Cause::PoolCleared,
         CheckOutError::Lost => retry::Cause::Network,
-        CheckOutError::Establishment(error) if error.fault.is_network() => retry::Cause::Network,
+        CheckOutError::Establishment(error) if is_network(&error.fault) => retry::Cause::Network,
         CheckOutError::Establishment(EstablishError { fault: EstablishFault::Command(error), .. }) => {
             retry::Cause::Command(error)
         }
         _ => retry::Cause::Driver,
     }
+}
+
+fn is_network(fault: &EstablishFault) -> bool {
+    fault.is_io() || matches!(fault, EstablishFault::Wire(_))
 }
 
 /// The labels that the server sent, and those of the connection's establishment.
