@@ -141,8 +141,7 @@ impl Batch {
 
     /// How many documents are left. Takes time in proportion to their number.
     pub fn remaining(&self) -> usize {
-        let mut rest = self.clone();
-        std::iter::from_fn(|| rest.advance().and_then(Result::ok)).count()
+        self.iter().map_while(Result::ok).count()
     }
 
     /// The next document; none at the end. After an error the batch is at its end.
@@ -164,24 +163,61 @@ impl Batch {
         Some(self.advance()?.map(|(start, end)| self.array.slice(start..end)))
     }
 
+    /// The documents that are left, which stay where they are.
+    pub fn iter(&self) -> BatchDocuments<'_> {
+        BatchDocuments { batch: self, position: self.position }
+    }
+
     /// Steps over one element and says where its document is.
     fn advance(&mut self) -> Option<Result<(usize, usize), InvalidReply>> {
-        if self.is_empty() {
+        let mut position = self.position;
+        let range = self.step(&mut position);
+        self.position = position;
+        range
+    }
+
+    fn step(&self, position: &mut usize) -> Option<Result<(usize, usize), InvalidReply>> {
+        if *position + 1 >= self.array.len() {
             return None;
         }
-        let range = self.element();
-        self.position = range.map_or(self.array.len(), |(_, end)| end);
+        let range = self.element(*position);
+        *position = range.map_or(self.array.len(), |(_, end)| end);
         Some(range.ok_or(InvalidReply::missing("a document in the batch")))
     }
 
-    fn element(&self) -> Option<(usize, usize)> {
-        let (kind, rest) = self.array.get(self.position..)?.split_first()?;
+    fn element(&self, position: usize) -> Option<(usize, usize)> {
+        let (kind, rest) = self.array.get(position..)?.split_first()?;
         let key = rest.iter().position(|byte| *byte == 0)?;
-        let start = self.position + 1 + key + 1;
+        let start = position + 1 + key + 1;
         let length = i32::from_le_bytes(*self.array.get(start..)?.first_chunk()?);
         let end = start.checked_add(usize::try_from(length).ok()?)?;
         // The array's own last byte is not part of any element.
         (*kind == DOCUMENT && length >= 5 && end < self.array.len()).then_some((start, end))
+    }
+}
+
+/// Iterates over the documents of a [`Batch`] without taking them.
+#[derive(Clone, Debug)]
+pub struct BatchDocuments<'a> {
+    batch: &'a Batch,
+    position: usize,
+}
+
+impl<'a> Iterator for BatchDocuments<'a> {
+    type Item = Result<&'a RawDocument, InvalidReply>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let range = self.batch.step(&mut self.position)?;
+        Some(range.and_then(|(start, end)| Ok(RawDocument::from_bytes(&self.batch.array[start..end])?)))
+    }
+}
+
+impl<'a> IntoIterator for &'a Batch {
+    type Item = Result<&'a RawDocument, InvalidReply>;
+    type IntoIter = BatchDocuments<'a>;
+
+    fn into_iter(self) -> BatchDocuments<'a> {
+        self.iter()
     }
 }
 
@@ -251,6 +287,7 @@ mod tests {
         let bytes = Bytes::copy_from_slice(array.as_bytes());
         let mut batch = Batch::new(bytes.clone()).unwrap();
         assert_eq!(batch.remaining(), 12);
+        assert!(batch.iter().map(Result::unwrap).eq(documents.iter().map(|document| &**document)));
         assert_eq!(batch.next_document().unwrap().unwrap(), &*documents[0]);
         for document in &documents[1..] {
             let slice = batch.next_bytes().unwrap().unwrap();

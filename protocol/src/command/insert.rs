@@ -122,7 +122,10 @@ pub(super) fn push_document<T: Serialize + ?Sized>(
         EncodeError::InvalidDocument { index, source }
     })?;
     let size = splitter.buffer().len() - start;
-    splitter.close_document(start, size)?;
+    if let Err(error) = splitter.close_document(start, size) {
+        splitter.buffer().truncate(start);
+        return Err(error);
+    }
     Ok(id)
 }
 

@@ -1,6 +1,9 @@
 //! `insert` of any number of documents, in as many commands as the server's limits demand.
 
-use std::{borrow::Borrow, collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bson::{Bson, RawDocumentBuf, oid::ObjectId};
 use serde::Serialize;
@@ -13,30 +16,34 @@ use super::{
 };
 use crate::retry::Operation;
 
-/// Documents on their way into a collection: an iterator over the commands that insert them.
+/// Documents on their way into a collection: encodes them one after the other, and hands out a command whenever one is
+/// full.
 ///
-/// All documents are encoded before the first command is handed out, so that one that cannot be inserted at all is
-/// known before anything is sent. Each command owns its documents; nothing is copied when it is handed out.
+/// Each command owns its documents; nothing is copied when it is handed out. As the first command can be sent while the
+/// next is being filled, a document that cannot be encoded may be met when others are inserted already.
 ///
 /// ```
 /// use bson::{doc, oid::ObjectId};
 /// use mongo_actors_protocol::command::{InsertMany, Namespace, WriteLimits};
 ///
-/// let documents: Vec<_> = (0..5).map(|x| doc! { "_id": x }).collect();
 /// let limits = WriteLimits { max_write_batch_size: 2, ..WriteLimits::default() };
-/// let new_id = || ObjectId::from_bytes([1; 12]);
-/// let insert =
-///     InsertMany::encode::<bson::Document>(&Namespace::new("a", "b"), &documents, &Default::default(), limits, new_id).unwrap();
-/// assert_eq!(insert.map(|batch| batch.len()).collect::<Vec<_>>(), [2, 2, 1]);
+/// let mut insert = InsertMany::new(&Namespace::new("a", "b"), &Default::default(), limits).unwrap();
+/// let mut sizes = Vec::new();
+/// for x in 0..5 {
+///     let id = insert.push(&doc! { "_id": x }, || ObjectId::from_bytes([1; 12])).unwrap();
+///     assert_eq!(id, x.into());
+///     sizes.extend(insert.next_full().map(|batch| batch.len()));
+/// }
+/// sizes.extend(insert.rest().map(|batch| batch.len()));
+/// assert_eq!(sizes, [2, 2, 1]);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct InsertMany {
     database: Arc<str>,
     body: RawDocumentBuf,
-    sequences: std::vec::IntoIter<DocumentSequence>,
-    next: usize,
-    ids: Vec<Bson>,
-    ordered: bool,
+    splitter: Splitter,
+    /// How many documents were handed out.
+    taken: usize,
 }
 
 /// One of the commands of an [`InsertMany`].
@@ -54,66 +61,63 @@ impl InsertMany {
         Properties::write(Operation::WRITE)
     }
 
-    /// Encodes every document once. `new_id` is asked for each that has no `_id`, which becomes its first field.
+    /// No documents yet.
     ///
     /// # Errors
-    /// [`EncodeError`] when there are no documents, the name is invalid, or a document (named by its position) cannot
-    /// be written as BSON or is too large.
-    pub fn encode<T: Serialize>(
-        namespace: &Namespace,
-        documents: impl IntoIterator<Item = impl Borrow<T>>,
-        options: &InsertManyOptions,
-        limits: WriteLimits,
-        mut new_id: impl FnMut() -> ObjectId,
-    ) -> Result<Self, EncodeError> {
+    /// [`EncodeError`] when the name is invalid.
+    pub fn new(namespace: &Namespace, options: &InsertManyOptions, limits: WriteLimits) -> Result<Self, EncodeError> {
         let ordered = options.ordered.unwrap_or(true);
         let body = body(namespace, ordered, options.bypass_document_validation, options.comment.as_ref())?;
-        let mut splitter = Splitter::new(limits, "documents", body.as_bytes().len());
-        let documents = documents.into_iter();
-        let mut ids = Vec::with_capacity(documents.size_hint().0);
-        for document in documents {
-            ids.push(push_document(&mut splitter, document.borrow(), &mut new_id)?);
-        }
-        if ids.is_empty() {
-            return Err(EncodeError::argument("documents", "there must be at least one"));
-        }
-        let sequences = splitter.finish().into_iter();
-        Ok(Self { database: namespace.db.clone(), body, sequences, next: 0, ids, ordered })
+        let splitter = Splitter::new(limits, "documents", body.as_bytes().len());
+        Ok(Self { database: namespace.db.clone(), body, splitter, taken: 0 })
     }
 
-    /// The `_id` of every document, in the order of the input.
-    pub fn ids(&self) -> &[Bson] {
-        &self.ids
+    /// Encodes one more document and returns its `_id`. `new_id` is asked when it has none, which becomes its first
+    /// field.
+    ///
+    /// # Errors
+    /// [`EncodeError`], with the document's position, when it cannot be written as BSON or is too large. Those before
+    /// it can still be inserted.
+    pub fn push<T: Serialize + ?Sized>(
+        &mut self,
+        document: &T,
+        new_id: impl FnOnce() -> ObjectId,
+    ) -> Result<Bson, EncodeError> {
+        push_document(&mut self.splitter, document, new_id)
     }
 
-    /// What keeps account of the replies.
-    pub fn progress(&self) -> InsertManyProgress {
-        InsertManyProgress {
-            ids: self.ids.clone(),
-            ordered: self.ordered,
-            inserted: BTreeMap::new(),
-            failure: WriteFailure::default(),
-        }
+    /// How many documents were encoded.
+    pub fn total(&self) -> usize {
+        self.splitter.total()
     }
-}
 
-impl Iterator for InsertMany {
-    type Item = InsertBatch;
+    /// Bytes of the documents that were encoded and not handed out in a full command.
+    pub fn buffered(&self) -> usize {
+        self.splitter.buffered()
+    }
 
-    fn next(&mut self) -> Option<InsertBatch> {
-        let sequence = self.sequences.next()?;
-        let first = self.next;
-        self.next += sequence.count;
+    /// From now on, the limits of a server that takes less.
+    pub fn set_limits(&mut self, limits: WriteLimits) {
+        self.splitter.set_limits(limits, self.body.as_bytes().len());
+    }
+
+    /// A command that no further document fits into, if there is one.
+    pub fn next_full(&mut self) -> Option<InsertBatch> {
+        self.splitter.take_full().map(|sequence| self.batch(sequence))
+    }
+
+    /// What is left after the last document: none when everything was handed out. To be called until it returns none.
+    pub fn rest(&mut self) -> Option<InsertBatch> {
+        self.splitter.take_full().or_else(|| self.splitter.take_current()).map(|sequence| self.batch(sequence))
+    }
+
+    fn batch(&mut self, sequence: DocumentSequence) -> InsertBatch {
+        let first = self.taken;
+        self.taken += sequence.count;
         let request = Request::new("insert", self.database.clone(), self.body.clone()).with_sequence(sequence);
-        Some(InsertBatch { request, first })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.sequences.size_hint()
+        InsertBatch { request, first }
     }
 }
-
-impl ExactSizeIterator for InsertMany {}
 
 impl InsertBatch {
     /// How many documents it inserts.
@@ -151,7 +155,7 @@ impl InsertBatch {
 }
 
 /// Account of what an [`InsertMany`] has achieved so far.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct InsertManyProgress {
     ids: Vec<Bson>,
     ordered: bool,
@@ -160,11 +164,21 @@ pub struct InsertManyProgress {
 }
 
 impl InsertManyProgress {
+    /// Nothing yet, of an insert that stops at its first error or does not.
+    pub fn new(ordered: bool) -> Self {
+        Self { ordered, ..Self::default() }
+    }
+
+    /// Takes note of the `_id` of the next document of the input.
+    pub fn encoded(&mut self, id: Bson) {
+        self.ids.push(id);
+    }
+
     /// Takes account of the reply to the command with `count` documents from position `first` on.
     ///
     /// Returns whether the next command shall be sent: not after an error of an ordered insert.
     pub fn record(&mut self, first: usize, count: usize, reply: WriteReply) -> bool {
-        let failed: Vec<usize> = reply.write_errors.iter().map(|error| error.index).collect();
+        let failed: BTreeSet<usize> = reply.write_errors.iter().map(|error| error.index).collect();
         let tried = match failed.first() {
             Some(index) if self.ordered => *index,
             _ => count,
@@ -195,7 +209,7 @@ impl InsertManyProgress {
 
 #[cfg(test)]
 mod tests {
-    use bson::{Document, doc, rawdoc};
+    use bson::{doc, rawdoc};
 
     use super::*;
 
@@ -203,10 +217,24 @@ mod tests {
         WriteLimits { max_write_batch_size, ..WriteLimits::default() }
     }
 
-    fn insert(count: i32, options: &InsertManyOptions, limits: WriteLimits) -> Result<InsertMany, EncodeError> {
-        let documents: Vec<_> = (0..count).map(|x| doc! { "_id": x }).collect();
-        let id = || ObjectId::from_bytes([7; 12]);
-        InsertMany::encode::<Document>(&Namespace::new("db", "coll"), &documents, options, limits, id)
+    fn id() -> ObjectId {
+        ObjectId::from_bytes([7; 12])
+    }
+
+    fn start(options: &InsertManyOptions, limits: WriteLimits) -> InsertMany {
+        InsertMany::new(&Namespace::new("db", "coll"), options, limits).unwrap()
+    }
+
+    fn insert(count: i32, options: &InsertManyOptions, limits: WriteLimits) -> (Vec<InsertBatch>, InsertManyProgress) {
+        let mut insert = start(options, limits);
+        let mut progress = InsertManyProgress::new(options.ordered.unwrap_or(true));
+        let mut batches = Vec::new();
+        for x in 0..count {
+            progress.encoded(insert.push(&doc! { "_id": x }, id).unwrap());
+            batches.extend(insert.next_full());
+        }
+        batches.extend(std::iter::from_fn(|| insert.rest()));
+        (batches, progress)
     }
 
     fn reply(reply: &bson::RawDocument) -> WriteReply {
@@ -221,34 +249,46 @@ mod tests {
             comment: Some(Bson::Int32(1)),
             write_concern: None,
         };
-        let insert = insert(3, &options, limits(2)).unwrap();
-        assert_eq!(insert.len(), 2);
+        let (batches, _) = insert(3, &options, limits(2));
+        assert_eq!(batches.len(), 2);
         let expected = rawdoc! { "insert": "coll", "ordered": false, "bypassDocumentValidation": true, "comment": 1 };
-        let batches: Vec<_> = insert.collect();
         assert!(batches.iter().all(|batch| batch.request.body == expected && &*batch.request.database == "db"));
         assert_eq!(batches.iter().map(|batch| (batch.first, batch.len())).collect::<Vec<_>>(), [(0, 2), (2, 1)]);
         assert_eq!(batches[1].request.sequences[0].iter().next().unwrap().unwrap(), &*rawdoc! { "_id": 2 });
     }
 
     #[test]
-    fn there_must_be_a_document_and_each_must_fit() {
-        let options = InsertManyOptions::default();
-        assert!(matches!(insert(0, &options, limits(2)), Err(EncodeError::InvalidArgument { .. })));
-        let documents = [doc! { "_id": 1 }, doc! { "_id": 2, "text": "x".repeat(100) }];
-        let small = WriteLimits { max_bson_object_size: 50, ..limits(1) };
-        let namespace = Namespace::new("db", "coll");
-        let refused =
-            InsertMany::encode::<Document>(&namespace, &documents, &options, small, || ObjectId::from_bytes([0; 12]));
-        let size = bson::serialize_to_vec(&documents[1]).unwrap().len();
-        let Err(EncodeError::DocumentTooLarge { index: 1, size: found, limit: 50 }) = refused else {
-            panic!("{refused:?}")
-        };
+    fn a_document_that_does_not_fit_leaves_the_others_alone() {
+        let small = WriteLimits { max_bson_object_size: 50, ..limits(10) };
+        let mut insert = start(&InsertManyOptions::default(), small);
+        insert.push(&doc! { "_id": 1 }, id).unwrap();
+        let large = doc! { "_id": 2, "text": "x".repeat(100) };
+        let size = bson::serialize_to_vec(&large).unwrap().len();
+        let refused = insert.push(&large, id).unwrap_err();
+        let EncodeError::DocumentTooLarge { index: 1, size: found, limit: 50 } = refused else { panic!("{refused:?}") };
         assert_eq!(found, size);
+        assert!(matches!(insert.push(&1, id), Err(EncodeError::InvalidDocument { index: 1, .. })));
+        insert.push(&doc! { "_id": 3 }, id).unwrap();
+        let batch = insert.rest().unwrap();
+        let sent: Vec<_> =
+            batch.request.sequences[0].iter().map(|document| document.unwrap().get_i32("_id").unwrap()).collect();
+        assert_eq!((sent, batch.len(), insert.total()), (vec![1, 3], 2, 2));
+        assert!(insert.rest().is_none());
+    }
+
+    #[test]
+    fn smaller_limits_hold_for_what_follows() {
+        let mut insert = start(&InsertManyOptions::default(), limits(10));
+        insert.push(&doc! { "_id": 1 }, id).unwrap();
+        insert.set_limits(limits(1));
+        insert.push(&doc! { "_id": 2 }, id).unwrap();
+        assert_eq!(insert.next_full().map(|batch| (batch.first, batch.len())), Some((0, 1)));
+        assert_eq!(insert.rest().map(|batch| (batch.first, batch.len())), Some((1, 1)));
     }
 
     #[test]
     fn a_batch_is_split_again_for_a_smaller_server() {
-        let batch = insert(5, &InsertManyOptions::default(), limits(10)).unwrap().next().unwrap();
+        let batch = insert(5, &InsertManyOptions::default(), limits(10)).0.remove(0);
         let parts = InsertBatch { first: 10, ..batch }.split(limits(2)).unwrap();
         assert_eq!(parts.iter().map(|part| (part.first, part.len())).collect::<Vec<_>>(), [(10, 2), (12, 2), (14, 1)]);
         let smaller = WriteLimits { max_bson_object_size: 5, ..limits(2) };
@@ -257,8 +297,7 @@ mod tests {
 
     #[test]
     fn an_ordered_insert_stops_at_its_first_error() {
-        let insert = insert(5, &InsertManyOptions::default(), limits(2)).unwrap();
-        let mut progress = insert.progress();
+        let (_, mut progress) = insert(5, &InsertManyOptions::default(), limits(2));
         assert!(progress.record(0, 2, reply(&rawdoc! { "n": 2, "ok": 1 })));
         let failed = rawdoc! { "n": 1, "writeErrors": [{ "index": 1, "code": 11000 }], "ok": 1 };
         assert!(!progress.record(2, 2, reply(&failed)));
@@ -270,7 +309,7 @@ mod tests {
     #[test]
     fn an_unordered_insert_goes_on() {
         let options = InsertManyOptions { ordered: Some(false), ..Default::default() };
-        let mut progress = insert(4, &options, limits(2)).unwrap().progress();
+        let (_, mut progress) = insert(4, &options, limits(2));
         let failed = rawdoc! {
             "n": 1, "writeErrors": [{ "index": 0, "code": 11000 }], "writeConcernError": { "code": 64 }, "ok": 1,
         };
@@ -284,7 +323,7 @@ mod tests {
 
     #[test]
     fn unacknowledged_inserts_report_every_id() {
-        let mut progress = insert(2, &InsertManyOptions::default(), limits(2)).unwrap().progress();
+        let (_, mut progress) = insert(2, &InsertManyOptions::default(), limits(2));
         progress.record_unacknowledged(0, 2);
         let result = progress.finish(false).into_result().unwrap();
         assert_eq!((result.inserted_ids.len(), result.acknowledged), (2, false));

@@ -67,6 +67,11 @@ impl Splitter {
         &mut self.current.documents
     }
 
+    /// How many bytes the sequence that is being filled has.
+    pub fn buffered(&self) -> usize {
+        self.current.documents.len()
+    }
+
     /// Counts the document that was appended at `start`. `size` is what counts against the limit of one document.
     ///
     /// # Errors
@@ -92,6 +97,23 @@ impl Splitter {
     /// How many documents were counted.
     pub fn total(&self) -> usize {
         self.total
+    }
+
+    /// A sequence that no further document fits into, if there is one; the oldest first.
+    pub fn take_full(&mut self) -> Option<DocumentSequence> {
+        (!self.full.is_empty()).then(|| self.full.remove(0))
+    }
+
+    /// The sequence that is being filled, unless it is empty.
+    pub fn take_current(&mut self) -> Option<DocumentSequence> {
+        let next = DocumentSequence::new(self.current.identifier);
+        (!self.current.is_empty()).then(|| std::mem::replace(&mut self.current, next))
+    }
+
+    /// From now on, other limits.
+    pub fn set_limits(&mut self, limits: WriteLimits, body_len: usize) {
+        self.limits = limits;
+        self.budget = limits.documents(body_len, &self.current);
     }
 
     /// The sequences, none of them empty.

@@ -67,7 +67,7 @@ pub use self::{
     count::{CountDocuments, CountOptions, EstimatedDocumentCount, EstimatedDocumentCountOptions},
     create::CreateCollection,
     create_indexes::{CommitQuorum, CreateIndexOptions, CreateIndexes},
-    cursor_reply::{Batch, CursorReply},
+    cursor_reply::{Batch, BatchDocuments, CursorReply},
     delete::{Delete, DeleteOptions, DeleteStatement},
     distinct::{Distinct, DistinctOptions},
     drop::{DropCollection, DropCollectionOptions, DropDatabase, DropDatabaseOptions},

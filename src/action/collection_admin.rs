@@ -1,0 +1,213 @@
+//! One collection as a whole: its options, its name, its end.
+
+use std::{sync::Arc, time::Duration};
+
+use bson::{Document, doc};
+use mongo_actors_protocol::command::{
+    DropCollection as DropCollectionCommand, DropCollectionOptions, ListCollections, ListCollectionsOptions, Namespace,
+    RenameCollection as RenameCollectionCommand, RenameCollectionOptions,
+    ValidateCollection as ValidateCollectionCommand, ValidateCollectionOptions,
+};
+use mongo_actors_protocol::options::CodecOptions;
+
+use super::{
+    ActionFuture, awaitable, confirmed,
+    setters::{fluent, setter},
+};
+use crate::{
+    collection::{Collection, CollectionHandle},
+    cursor::{Cursor, Terms},
+    database::Database,
+    decode::decode,
+    error::{Error, ErrorKind},
+    executor::require,
+};
+
+impl<T> Collection<T> {
+    /// Drops the collection with its documents and indexes. One that does not exist is dropped already, which is fine.
+    ///
+    /// # Errors
+    /// [`WriteConcern`](crate::error::ErrorKind::WriteConcern), and those of reaching a server and of its refusal.
+    ///
+    /// # Cancel safety
+    /// The collection may or may not be dropped when the future is dropped; see [`action`](crate::action).
+    pub fn drop(&self) -> DropCollection<'_> {
+        DropCollection {
+            collection: self.handle().clone(),
+            client: self.client(),
+            options: Default::default(),
+            timeout: None,
+        }
+    }
+
+    /// Gives the collection another name, in the same database. Awaiting it gives a handle of it under its new name.
+    ///
+    /// ```no_run
+    /// # async fn example(people: mongo_actors::Collection) -> mongo_actors::error::Result<()> {
+    /// let persons = people.rename("persons").drop_target(true).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidName`](crate::error::ErrorKind::InvalidName),
+    /// [`WriteConcern`](crate::error::ErrorKind::WriteConcern), and those of reaching a server and of its refusal, such
+    /// as that the new name is taken.
+    ///
+    /// # Cancel safety
+    /// The collection may or may not be renamed when the future is dropped; see [`action`](crate::action).
+    pub fn rename(&self, name: impl Into<String>) -> RenameCollection<'_, T> {
+        RenameCollection { collection: self, name: name.into(), options: Default::default(), timeout: None }
+    }
+
+    /// The options that the collection was created with; empty when it does not exist.
+    ///
+    /// # Errors
+    /// Those of reaching a server and of its refusal.
+    ///
+    /// # Cancel safety
+    /// See [`action`](crate::action).
+    pub fn options(&self) -> CollectionCreationOptions<'_> {
+        CollectionCreationOptions { collection: self.handle(), timeout: None }
+    }
+
+    /// Checks the structures of the collection and its indexes; see [`Database::validate_collection`].
+    pub fn validate(&self) -> ValidateCollection<'_> {
+        ValidateCollection::new(self.database(), self.name())
+    }
+}
+
+impl Database {
+    /// Drops a collection; see [`Collection::drop`].
+    pub fn drop_collection(&self, name: &str) -> DropCollection<'_> {
+        let collection = self.collection::<Document>(name).handle().clone();
+        DropCollection { collection, client: self.client(), options: Default::default(), timeout: None }
+    }
+
+    /// Checks the structures of a collection and its indexes. Awaiting it gives the server's report.
+    ///
+    /// # Errors
+    /// [`CollectionInvalid`](crate::error::ErrorKind::CollectionInvalid) when the server, or one of the shards, says
+    /// that the collection is not valid: the report is the error's
+    /// [`server_response`](crate::error::Error::server_response). Those of reaching a server and of its refusal.
+    ///
+    /// # Cancel safety
+    /// See [`action`](crate::action).
+    pub fn validate_collection(&self, name: &str) -> ValidateCollection<'_> {
+        ValidateCollection::new(self, name)
+    }
+}
+
+/// Drops a collection. Made by [`Collection::drop`] and [`Database::drop_collection`].
+#[derive(Clone)]
+#[must_use = "operations do nothing unless they are awaited"]
+pub struct DropCollection<'a> {
+    collection: Arc<CollectionHandle>,
+    client: &'a crate::client::Client,
+    options: DropCollectionOptions,
+    timeout: Option<Duration>,
+}
+
+fluent! { ['a] DropCollection<'a>, DropCollectionOptions { comment, write_concern } }
+
+awaitable! { ['a] DropCollection<'a> => () {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { collection, client, options, timeout } = self;
+        let call = collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+        let prepared =
+            call.prepare(&DropCollectionCommand { namespace: &collection.namespace, options: &options });
+        ActionFuture::of(client, prepared, confirmed)
+    }
+} }
+
+/// Renames a collection. Made by [`Collection::rename`]; awaiting it gives the collection under its new name.
+#[derive(Clone)]
+#[must_use = "operations do nothing unless they are awaited"]
+pub struct RenameCollection<'a, T> {
+    collection: &'a Collection<T>,
+    name: String,
+    options: RenameCollectionOptions,
+    timeout: Option<Duration>,
+}
+
+fluent! { ['a, T] RenameCollection<'a, T>, RenameCollectionOptions { comment, drop_target, write_concern } }
+
+awaitable! { ['a, T: 'a] RenameCollection<'a, T> => Collection<T> {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { collection, name, options, timeout } = self;
+        let handle = collection.handle();
+        let call = handle.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+        let from = &handle.namespace;
+        let to = Namespace::new(from.db.clone(), &*name);
+        let prepared = call.prepare(&RenameCollectionCommand { from, to: &to, options: &options });
+        ActionFuture::of(collection.client(), prepared, move |body| {
+            confirmed(body).map(|()| collection.renamed(to))
+        })
+    }
+} }
+
+/// Asks for the options of a collection. Made by [`Collection::options`].
+#[derive(Clone)]
+#[must_use = "operations do nothing unless they are awaited"]
+pub struct CollectionCreationOptions<'a> {
+    collection: &'a Arc<CollectionHandle>,
+    timeout: Option<Duration>,
+}
+
+impl CollectionCreationOptions<'_> {
+    setter!(timeout);
+}
+
+awaitable! { ['a] CollectionCreationOptions<'a> => Document {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { collection, timeout } = self;
+        ActionFuture::new(async move {
+            let call = collection.call().timeout(timeout);
+            let Namespace { db, coll } = &collection.namespace;
+            let options = ListCollectionsOptions { filter: Some(doc! { "name": &**coll }), ..Default::default() };
+            let prepared = call.prepare(&ListCollections::full(db, &options))?;
+            let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
+            let terms = Terms { budget, operation_id, ..Terms::default() };
+            let executed = call.client().execute(prepared).await?;
+            let mut found: Cursor = Cursor::opened(call.client(), &CodecOptions::default(), terms, executed)?;
+            let options = found.try_next().await?.and_then(|mut found| found.remove("options"));
+            Ok(options.and_then(|options| options.as_document().cloned()).unwrap_or_default())
+        })
+    }
+} }
+
+/// Checks a collection. Made by [`Database::validate_collection`]; awaiting it gives the server's report.
+#[derive(Clone)]
+#[must_use = "operations do nothing unless they are awaited"]
+pub struct ValidateCollection<'a> {
+    database: &'a Database,
+    namespace: Namespace,
+    options: ValidateCollectionOptions,
+    timeout: Option<Duration>,
+}
+
+impl<'a> ValidateCollection<'a> {
+    fn new(database: &'a Database, name: &str) -> Self {
+        let namespace = Namespace::new(database.shared_name(), name);
+        Self { database, namespace, options: Default::default(), timeout: None }
+    }
+}
+
+fluent! { ['a] ValidateCollection<'a>, ValidateCollectionOptions { background, comment, full, scan_data } }
+
+awaitable! { ['a] ValidateCollection<'a> => Document {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { database, namespace, options, timeout } = self;
+        let call = database.call().timeout(timeout);
+        let prepared = call.prepare(&ValidateCollectionCommand { namespace: &namespace, options: &options });
+        ActionFuture::of(database.client(), prepared, move |body| {
+            let report = require(body)?;
+            if !ValidateCollectionCommand::decode(report)? {
+                return Err(Error::new(ErrorKind::CollectionInvalid {
+                    reason: format!("the collection {namespace} is not valid: see the server's response"),
+                }));
+            }
+            decode(report.as_bytes(), &CodecOptions::default())
+        })
+    }
+} }

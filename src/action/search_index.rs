@@ -1,0 +1,222 @@
+//! Search indexes, which a process beside the server keeps (Atlas Search and its like).
+//!
+//! The server answers before an index is built or gone. Read and write concerns do not apply.
+
+use std::{marker::PhantomData, sync::Arc, time::Duration};
+
+use bson::Document;
+use mongo_actors_protocol::command::{
+    AggregateOptions, CreateSearchIndexes as CreateSearchIndexesCommand, DropSearchIndex as DropSearchIndexCommand,
+    ListSearchIndexes as ListSearchIndexesCommand, SearchIndexModel, UpdateSearchIndex as UpdateSearchIndexCommand,
+};
+
+use super::{
+    ActionFuture, awaitable,
+    setters::{fluent, setter},
+};
+use crate::{
+    collection::{Collection, CollectionHandle},
+    cursor::{Cursor, Terms},
+    error::{Error, ErrorKind},
+    executor::require,
+};
+
+impl<T> Collection<T> {
+    /// Creates a search index. Awaiting it gives its name; the index is built in the background.
+    ///
+    /// ```no_run
+    /// # async fn example(films: mongo_actors::Collection) -> mongo_actors::error::Result<()> {
+    /// use mongo_actors::{bson::doc, options::SearchIndexModel};
+    ///
+    /// let model = SearchIndexModel::search(doc! { "mappings": { "dynamic": true } });
+    /// films.create_search_index(model).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of reaching a server and of its refusal, such as that it has no search service.
+    ///
+    /// # Cancel safety
+    /// See [`action`](crate::action).
+    pub fn create_search_index(&self, model: impl Into<SearchIndexModel>) -> CreateSearchIndexes<'_, String> {
+        CreateSearchIndexes::new(self.handle(), vec![model.into()])
+    }
+
+    /// Creates search indexes. Awaiting it gives their names; the indexes are built in the background.
+    ///
+    /// # Errors
+    /// As [`create_search_index`](Self::create_search_index).
+    ///
+    /// # Cancel safety
+    /// See [`action`](crate::action).
+    pub fn create_search_indexes(
+        &self,
+        models: impl IntoIterator<Item = SearchIndexModel>,
+    ) -> CreateSearchIndexes<'_, Vec<String>> {
+        CreateSearchIndexes::new(self.handle(), models.into_iter().collect())
+    }
+
+    /// Gives the search index of this name a new definition; it is built in the background.
+    ///
+    /// # Errors
+    /// As [`create_search_index`](Self::create_search_index).
+    ///
+    /// # Cancel safety
+    /// See [`action`](crate::action).
+    pub fn update_search_index(
+        &self,
+        name: impl Into<String>,
+        definition: impl Into<Document>,
+    ) -> UpdateSearchIndex<'_> {
+        let (name, definition) = (name.into(), definition.into());
+        UpdateSearchIndex { collection: self.handle(), name, definition, timeout: None }
+    }
+
+    /// Drops the search index of this name. A collection that does not exist has none to drop, which is fine.
+    ///
+    /// # Errors
+    /// As [`create_search_index`](Self::create_search_index).
+    ///
+    /// # Cancel safety
+    /// See [`action`](crate::action).
+    pub fn drop_search_index(&self, name: impl Into<String>) -> DropSearchIndex<'_> {
+        DropSearchIndex { collection: self.handle(), name: name.into(), timeout: None }
+    }
+
+    /// The search indexes of the collection. Awaiting it gives a [`Cursor`].
+    ///
+    /// # Errors
+    /// As [`create_search_index`](Self::create_search_index).
+    ///
+    /// # Cancel safety
+    /// See [`action`](crate::action).
+    pub fn list_search_indexes(&self) -> ListSearchIndexes<'_> {
+        let options = AggregateOptions::default();
+        ListSearchIndexes { collection: self.handle(), name: None, options, timeout: None }
+    }
+}
+
+/// Creates search indexes. Made by [`Collection::create_search_index`], then it gives a name, and
+/// [`Collection::create_search_indexes`], then it gives names.
+#[derive(Clone)]
+#[must_use = "operations do nothing unless they are awaited"]
+pub struct CreateSearchIndexes<'a, R> {
+    collection: &'a Arc<CollectionHandle>,
+    models: Vec<SearchIndexModel>,
+    timeout: Option<Duration>,
+    names: PhantomData<fn() -> R>,
+}
+
+impl<'a, R> CreateSearchIndexes<'a, R> {
+    fn new(collection: &'a Arc<CollectionHandle>, models: Vec<SearchIndexModel>) -> Self {
+        Self { collection, models, timeout: None, names: PhantomData }
+    }
+
+    setter!(timeout);
+
+    fn names(self) -> ActionFuture<'a, crate::error::Result<Vec<String>>> {
+        let Self { collection, models, timeout, .. } = self;
+        let call = collection.call().timeout(timeout);
+        let prepared = call.prepare(&CreateSearchIndexesCommand { namespace: &collection.namespace, models: &models });
+        ActionFuture::of(collection.client(), prepared, |body| Ok(CreateSearchIndexesCommand::decode(require(body)?)?))
+    }
+}
+
+awaitable! { ['a] CreateSearchIndexes<'a, String> => String {
+    fn into_future(self) -> Self::IntoFuture {
+        let names = self.names();
+        ActionFuture::new(async move {
+            let first = names.await?.into_iter().next();
+            first.ok_or_else(|| Error::new(ErrorKind::InvalidReply { reason: "it names no index".to_owned() }))
+        })
+    }
+} }
+
+awaitable! { ['a] CreateSearchIndexes<'a, Vec<String>> => Vec<String> {
+    fn into_future(self) -> Self::IntoFuture {
+        self.names()
+    }
+} }
+
+/// Changes the definition of a search index. Made by [`Collection::update_search_index`].
+#[derive(Clone)]
+#[must_use = "operations do nothing unless they are awaited"]
+pub struct UpdateSearchIndex<'a> {
+    collection: &'a Arc<CollectionHandle>,
+    name: String,
+    definition: Document,
+    timeout: Option<Duration>,
+}
+
+impl UpdateSearchIndex<'_> {
+    setter!(timeout);
+}
+
+awaitable! { ['a] UpdateSearchIndex<'a> => () {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { collection, name, definition, timeout } = self;
+        let namespace = &collection.namespace;
+        let command = UpdateSearchIndexCommand { namespace, name: &name, definition: &definition };
+        let prepared = collection.call().timeout(timeout).prepare(&command);
+        ActionFuture::of(collection.client(), prepared, |_| Ok(()))
+    }
+} }
+
+/// Drops a search index. Made by [`Collection::drop_search_index`].
+#[derive(Clone)]
+#[must_use = "operations do nothing unless they are awaited"]
+pub struct DropSearchIndex<'a> {
+    collection: &'a Arc<CollectionHandle>,
+    name: String,
+    timeout: Option<Duration>,
+}
+
+impl DropSearchIndex<'_> {
+    setter!(timeout);
+}
+
+awaitable! { ['a] DropSearchIndex<'a> => () {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { collection, name, timeout } = self;
+        let command = DropSearchIndexCommand { namespace: &collection.namespace, name: &name };
+        let prepared = collection.call().timeout(timeout).prepare(&command);
+        ActionFuture::of(collection.client(), prepared, |_| Ok(()))
+    }
+} }
+
+/// Lists search indexes. Made by [`Collection::list_search_indexes`]; awaiting it gives a [`Cursor`].
+#[derive(Clone)]
+#[must_use = "operations do nothing unless they are awaited"]
+pub struct ListSearchIndexes<'a> {
+    collection: &'a Arc<CollectionHandle>,
+    name: Option<String>,
+    options: AggregateOptions,
+    timeout: Option<Duration>,
+}
+
+fluent! { ['a] ListSearchIndexes<'a>, AggregateOptions { batch_size, collation, comment, hint, let_vars, max_time } }
+
+impl ListSearchIndexes<'_> {
+    /// Only the index of this name.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+}
+
+awaitable! { ['a] ListSearchIndexes<'a> => Cursor<Document> {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { collection, name, options, timeout } = self;
+        ActionFuture::new(async move {
+            let call = collection.call().timeout(timeout);
+            let command = ListSearchIndexesCommand::new(&collection.namespace, name.as_deref(), &options);
+            let prepared = call.prepare(&command)?;
+            let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
+            let AggregateOptions { batch_size, comment, .. } = options;
+            let terms = Terms { batch_size, comment, budget, operation_id, ..Terms::default() };
+            let executed = call.client().execute(prepared).await?;
+            Cursor::opened(call.client(), &call.settings().codec_options, terms, executed)
+        })
+    }
+} }

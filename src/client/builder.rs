@@ -1,0 +1,267 @@
+//! Options given in code.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use mongo_actors_engine::{EngineSettings, Listeners, Placement, RestartBudget};
+use mongo_actors_protocol::{
+    auth::{
+        credential::{AuthMechanism, Credential, MechanismProperties},
+        secret::Secret,
+    },
+    concern::{ReadConcern, WriteConcern},
+    event::{CommandListener, HeartbeatListener, PoolListener, ServerListener, TopologyListener},
+    options::{
+        ClientOptionsBuilder, CodecOptions, Compressor, DriverInfo, HostEntry, ServerApi, ServerMonitoringMode,
+        Socks5Proxy, TlsOptions,
+    },
+    read_preference::ReadPreference,
+    selection::ServerSelector,
+};
+
+use super::Client;
+use crate::error::Result;
+
+/// Makes a [`Client`] from options given in code, with or without a connection string, and from what no connection
+/// string can hold: listeners, a server selector, and how the driver's actors run.
+///
+/// Each option goes before the same option of the connection string. A bad value is an error of
+/// [`build`](Self::build).
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use mongo_actors::Client;
+///
+/// # fn example() -> mongo_actors::error::Result<()> {
+/// let client = Client::builder()
+///     .uri("mongodb://db0,db1/?replicaSet=rs")
+///     .app_name("shop")
+///     .timeout(Duration::from_secs(10))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ClientBuilder {
+    options: ClientOptionsBuilder,
+    listeners: Listeners,
+    selector: Option<ServerSelector>,
+    placement: Option<Placement>,
+    restart_budget: Option<RestartBudget>,
+}
+
+/// Setters that the builder of the options has, too.
+macro_rules! delegate {
+    ($($(#[$doc:meta])* $name:ident($value:ident: $type:ty);)*) => {
+        impl ClientBuilder {
+            $(
+                $(#[$doc])*
+                pub fn $name(mut self, $value: $type) -> Self {
+                    self.options = self.options.$name($value);
+                    self
+                }
+            )*
+        }
+    };
+}
+
+delegate! {
+    /// The connection string. Options given in code go before those in it.
+    uri(uri: impl AsRef<str>);
+    /// The seeds, in place of those of [`uri`](Self::uri): addresses, or texts of which one may be a connection string.
+    /// Default: `localhost`.
+    hosts(hosts: impl IntoIterator<Item = impl Into<HostEntry>>);
+    /// The port of seeds that have none of their own. Default: 27017.
+    default_port(port: u16);
+    /// Name shown in servers' logs, at most 128 bytes (`appname`).
+    app_name(name: impl Into<String>);
+    /// The identity of a library built on the driver; may be called several times.
+    driver_info(info: DriverInfo);
+    /// The database that [`Client::default_database`] gives.
+    default_database(name: impl Into<String>);
+    /// Whether the one seed is used as it is, whatever it belongs to (`directConnection`). Default: false.
+    direct_connection(direct: bool);
+    /// Whether the one seed is a load balancer (`loadBalanced`). Default: false.
+    load_balanced(load_balanced: bool);
+    /// Name of the replica set that the seeds belong to (`replicaSet`).
+    replica_set(name: impl Into<String>);
+
+    /// How many connections a pool may have (`maxPoolSize`); none or 0 for no limit. Default: 100.
+    max_pool_size(size: impl Into<Option<u32>>);
+    /// How many connections a pool keeps (`minPoolSize`). Default: 0.
+    min_pool_size(size: u32);
+    /// How many connections a pool may be establishing at a time (`maxConnecting`). Default: 2.
+    max_connecting(count: NonZeroU32);
+    /// How long a connection may be idle (`maxIdleTimeMS`); none or zero for no limit. Default: no limit.
+    max_idle_time(limit: impl Into<Option<Duration>>);
+    /// How long an operation may wait for a connection (`waitQueueTimeoutMS`); none for no limit, zero is an error.
+    /// Default: no limit.
+    wait_queue_timeout(limit: impl Into<Option<Duration>>);
+
+    /// The time for each operation as a whole (`timeoutMS`); none or zero for no limit, which differs from not calling
+    /// this: it also lifts the other limits. Default: unset.
+    timeout(limit: impl Into<Option<Duration>>);
+    /// Limit for establishing a connection (`connectTimeoutMS`); none or zero for no limit. Default: 20 s.
+    connect_timeout(limit: impl Into<Option<Duration>>);
+    /// Limit for one reply (`socketTimeoutMS`); none or zero for no limit. Default: no limit.
+    socket_timeout(limit: impl Into<Option<Duration>>);
+    /// How long to wait for a suitable server (`serverSelectionTimeoutMS`); zero decides at once. Default: 30 s.
+    server_selection_timeout(limit: impl Into<Duration>);
+
+    /// Interval between checks of a server, at least 500 ms (`heartbeatFrequencyMS`). Default: 10 s.
+    heartbeat_frequency(interval: impl Into<Duration>);
+    /// Width of the latency window above the fastest suitable server (`localThresholdMS`). Default: 15 ms.
+    local_threshold(width: impl Into<Duration>);
+    /// How servers are watched (`serverMonitoringMode`). Default: by streaming, except on function services.
+    server_monitoring_mode(mode: impl Into<ServerMonitoringMode>);
+
+    /// Whether eligible reads are repeated once (`retryReads`). Default: true.
+    retry_reads(retry: bool);
+    /// Whether eligible writes are repeated once (`retryWrites`). Default: true.
+    retry_writes(retry: bool);
+    /// How often an operation is repeated that an overloaded server refused (`maxAdaptiveRetries`). Default: 2.
+    max_adaptive_retries(count: u32);
+    /// Whether such a repetition avoids the overloaded server (`enableOverloadRetargeting`). Default: false.
+    overload_retargeting(retarget: bool);
+    /// Compressors in order of preference (`compressors`). Default: none.
+    compressors(compressors: impl IntoIterator<Item = Compressor>);
+
+    /// Which data reads may return (`readConcernLevel`). Default: what the server makes of it.
+    read_concern(concern: impl Into<ReadConcern>);
+    /// How many members must confirm writes (`w`, `journal`, `wTimeoutMS`): whatever of it is given, each part by
+    /// itself. Default: what the server makes of it.
+    write_concern(concern: WriteConcern);
+    /// Which servers reads go to (`readPreference` and its companions, all together). Default: the primary.
+    read_preference(preference: impl Into<ReadPreference>);
+    /// Stable API asked of servers. Default: none.
+    server_api(api: impl Into<ServerApi>);
+    /// How values are converted.
+    codec_options(options: CodecOptions);
+
+    /// Whatever of the credential is given, each part by itself.
+    credential(credential: Credential);
+    /// User name as it is, never percent-encoded.
+    username(name: impl Into<String>);
+    /// Password as it is, never percent-encoded. It may complete the user name of a connection string.
+    password(password: impl Into<Secret>);
+    /// Database that knows the user (`authSource`).
+    auth_source(source: impl Into<String>);
+    /// Mechanism to authenticate with, none to negotiate it (`authMechanism`). Default: negotiated.
+    auth_mechanism(mechanism: impl Into<Option<AuthMechanism>>);
+    /// What the mechanism needs, replaced as a whole (`authMechanismProperties`).
+    auth_mechanism_properties(properties: impl Into<MechanismProperties>);
+
+    /// Turns TLS on, with whatever of these options is given, each by itself.
+    tls(options: TlsOptions);
+    /// Proxy that every connection goes through (`proxyHost` and its companions).
+    socks5_proxy(proxy: Socks5Proxy);
+    /// How many hosts of DNS are used, 0 for all (`srvMaxHosts`). Default: 0.
+    srv_max_hosts(count: u32);
+    /// Service whose SRV records are asked for (`srvServiceName`). Default: `mongodb`.
+    srv_service_name(name: impl Into<String>);
+}
+
+impl ClientBuilder {
+    /// Turns TLS off, also for `mongodb+srv`. Options that ask for it are then an error.
+    pub fn no_tls(mut self) -> Self {
+        self.options = self.options.no_tls();
+        self
+    }
+
+    /// The application's own say in server selection, after the read preference and before latency.
+    ///
+    /// ```no_run
+    /// use mongo_actors::{Client, options::ServerSelector};
+    ///
+    /// let builder = Client::builder().server_selector(ServerSelector::new(|servers| {
+    ///     servers.iter().filter(|server| server.tags.contains_key("near")).cloned().collect()
+    /// }));
+    /// ```
+    pub fn server_selector(mut self, selector: ServerSelector) -> Self {
+        self.selector = Some(selector);
+        self
+    }
+
+    /// Adds a listener to commands.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    ///
+    /// use mongo_actors::{
+    ///     Client,
+    ///     event::{CommandFailedEvent, CommandListener},
+    /// };
+    ///
+    /// struct Failures;
+    ///
+    /// impl CommandListener for Failures {
+    ///     fn command_failed(&self, event: &CommandFailedEvent) {
+    ///         eprintln!("{} failed after {:?}: {}", event.command_name, event.duration, event.failure);
+    ///     }
+    /// }
+    ///
+    /// let builder = Client::builder().command_listener(Arc::new(Failures));
+    /// ```
+    pub fn command_listener(mut self, listener: Arc<dyn CommandListener>) -> Self {
+        self.listeners.command.push(listener);
+        self
+    }
+
+    /// Adds a listener to connection pools.
+    pub fn pool_listener(mut self, listener: Arc<dyn PoolListener>) -> Self {
+        self.listeners.pool.push(listener);
+        self
+    }
+
+    /// Adds a listener to the checks of servers.
+    pub fn heartbeat_listener(mut self, listener: Arc<dyn HeartbeatListener>) -> Self {
+        self.listeners.heartbeat.push(listener);
+        self
+    }
+
+    /// Adds a listener to what becomes known of single servers.
+    pub fn server_listener(mut self, listener: Arc<dyn ServerListener>) -> Self {
+        self.listeners.server.push(listener);
+        self
+    }
+
+    /// Adds a listener to what becomes known of the deployment as a whole.
+    pub fn topology_listener(mut self, listener: Arc<dyn TopologyListener>) -> Self {
+        self.listeners.topology.push(listener);
+        self
+    }
+
+    /// On which thread the client's topology, pools and connections live. Default: on the current arbiter when there
+    /// is one, else on a thread of their own.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.placement = Some(placement);
+        self
+    }
+
+    /// How often an actor of the driver may be restarted before its parent is. Default: 5 times in 5 s.
+    pub fn restart_budget(mut self, budget: RestartBudget) -> Self {
+        self.restart_budget = Some(budget);
+        self
+    }
+
+    /// Makes the client. Asks no server.
+    ///
+    /// # Errors
+    /// [`InvalidUri`](crate::error::ErrorKind::InvalidUri) or
+    /// [`Configuration`](crate::error::ErrorKind::Configuration) for a connection string that cannot be used, a bad
+    /// value, options that contradict each other, and options that need what this build of the driver lacks.
+    pub fn build(self) -> Result<Client> {
+        let Self { options, listeners, selector, placement, restart_budget } = self;
+        Client::start(options.build()?, |options| {
+            let mut settings = EngineSettings::new(options);
+            settings.listeners = listeners;
+            settings.selector = selector;
+            settings.placement = placement;
+            if let Some(budget) = restart_budget {
+                settings.restart_budget = budget;
+            }
+            settings
+        })
+    }
+}

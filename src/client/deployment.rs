@@ -1,0 +1,170 @@
+//! What the client knows of its deployment.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bson::Document;
+use mongo_actors_engine::Failure;
+use mongo_actors_protocol::{
+    address::ServerAddress,
+    command::{BuildInfo, GetBuildInfo, RunCommand},
+    error::Labels,
+    options::CodecOptions,
+    retry::{Outcome, Stage},
+    sdam::{ServerDescription, TopologyDescription, TopologyType},
+    selection::SelectionCriteria,
+};
+
+use super::Client;
+use crate::{
+    decode::decode,
+    error::{Error, Result},
+    executor::require,
+};
+
+impl Client {
+    /// What is known of the deployment at this moment. Before any server has answered, the seeds are there as unknown
+    /// servers.
+    ///
+    /// ```no_run
+    /// # fn example(client: mongo_actors::Client) {
+    /// let description = client.topology_description();
+    /// println!("{} with {} servers", description.topology_type, description.servers.len());
+    /// # }
+    /// ```
+    pub fn topology_description(&self) -> Arc<TopologyDescription> {
+        self.engine().description()
+    }
+
+    /// The address of the server that accepts writes. Waits for one to be found.
+    ///
+    /// # Errors
+    /// [`InvalidOperation`](crate::error::ErrorKind::InvalidOperation) for a sharded cluster of several routers, see
+    /// [`nodes`](Self::nodes), and when the client is closed;
+    /// [`ServerSelectionTimeout`](crate::error::ErrorKind::ServerSelectionTimeout).
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind.
+    pub async fn address(&self) -> Result<ServerAddress> {
+        let server = self.select(SelectionCriteria::Writable).await?;
+        let description = self.topology_description();
+        if description.topology_type == TopologyType::Sharded && description.servers.len() > 1 {
+            return Err(Error::invalid_operation(
+                "a sharded cluster of several routers has no one address: see Client::nodes",
+            ));
+        }
+        Ok(server.address.clone())
+    }
+
+    /// The primary of a replica set, if one is known at this moment.
+    pub fn primary(&self) -> Option<ServerAddress> {
+        self.topology_description().primary().map(|server| server.address.clone())
+    }
+
+    /// The secondaries of a replica set that are known at this moment; empty for other deployments.
+    pub fn secondaries(&self) -> BTreeSet<ServerAddress> {
+        self.topology_description().secondaries()
+    }
+
+    /// The arbiters of a replica set that are known at this moment; empty for other deployments.
+    pub fn arbiters(&self) -> BTreeSet<ServerAddress> {
+        self.topology_description().arbiters()
+    }
+
+    /// The servers whose type is known at this moment; none at first, and while no server can be reached.
+    pub fn nodes(&self) -> BTreeSet<ServerAddress> {
+        self.topology_description().nodes()
+    }
+
+    /// Whether the server that writes would go to accepts them: false for a direct connection to a secondary. Waits
+    /// for a server to be found.
+    ///
+    /// # Errors
+    /// [`ServerSelectionTimeout`](crate::error::ErrorKind::ServerSelectionTimeout), or
+    /// [`InvalidOperation`](crate::error::ErrorKind::InvalidOperation) when the client is closed.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind.
+    pub async fn is_primary(&self) -> Result<bool> {
+        Ok(self.select(SelectionCriteria::Writable).await?.is_writable())
+    }
+
+    /// Whether the server that writes would go to is a router of a sharded cluster. Waits for a server to be found.
+    ///
+    /// # Errors
+    /// As [`is_primary`](Self::is_primary).
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind.
+    pub async fn is_mongos(&self) -> Result<bool> {
+        Ok(self.select(SelectionCriteria::Writable).await?.is_mongos())
+    }
+
+    pub(super) async fn select(&self, criteria: SelectionCriteria) -> Result<Arc<ServerDescription>> {
+        let selected = self.engine().select(criteria, self.deadline()).await;
+        selected.map_err(|cause| {
+            let failure = Failure { cause, server: None, connection: None, stage: Stage::Queued };
+            Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent)
+        })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let timeout = self.options().timeout.filter(|timeout| *timeout != Duration::ZERO)?;
+        Instant::now().checked_add(timeout)
+    }
+
+    /// What the server says of itself: the whole reply to `buildInfo`. See [`build_info`](Self::build_info).
+    ///
+    /// # Errors
+    /// Those of reaching a server.
+    ///
+    /// # Cancel safety
+    /// See [`action`](crate::action).
+    pub async fn server_info(&self) -> Result<Document> {
+        self.read_build_info().await
+    }
+
+    /// The server's version, and the most useful rest of the reply to `buildInfo`.
+    ///
+    /// # Errors
+    /// Those of reaching a server.
+    ///
+    /// # Cancel safety
+    /// See [`action`](crate::action).
+    pub async fn build_info(&self) -> Result<BuildInfo> {
+        self.read_build_info().await
+    }
+
+    async fn read_build_info<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        let prepared = self.call().prepare(&GetBuildInfo)?;
+        self.execute(prepared).await?.finish(|body| decode(require(body)?.as_bytes(), &CodecOptions::default()))
+    }
+
+    /// Sends `ping` to a server that satisfies these criteria, such as a read preference, to see whether there is one.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mongo_actors::Client) -> mongo_actors::error::Result<()> {
+    /// use mongo_actors::options::ReadPreference;
+    ///
+    /// client.ping(ReadPreference::nearest()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of reaching a server, and its refusal.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is safe at every point.
+    pub async fn ping(&self, criteria: impl Into<SelectionCriteria>) -> Result<()> {
+        let criteria = criteria.into();
+        let ping = bson::rawdoc! { "ping": 1 };
+        let call = self.call().selection_criteria(Some(&criteria));
+        let prepared = call.prepare(&RunCommand { database: "admin", command: &ping })?;
+        self.execute(prepared).await?;
+        Ok(())
+    }
+}

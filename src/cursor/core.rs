@@ -1,0 +1,376 @@
+//! A cursor without the type of its documents: where it lives on the server, and how it comes to its next batch.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bson::Bson;
+use bytes::Bytes;
+use mongo_actors_engine::{ConnectionInfo, HeldSession, Lease};
+use mongo_actors_protocol::{
+    address::ServerAddress,
+    command::{Batch, Command, CursorReply, CursorType, GetMore, Namespace},
+    options::CodecOptions,
+    retry::Budget,
+};
+
+use super::{origin::FindOrigin, owed};
+use crate::{
+    client::Client,
+    error::{Error, ErrorKind, Result},
+    executor::{Ended, Executed, Prepared},
+};
+
+/// What every `getMore` of a cursor is told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) batch_size: Option<u32>,
+    pub(crate) limit: Option<i64>,
+    pub(crate) max_await_time: Option<Duration>,
+    pub(crate) comment: Option<Bson>,
+    pub(crate) cursor_type: CursorType,
+    /// The time that is left for the whole cursor.
+    pub(crate) budget: Budget,
+    /// That of the command which opened it.
+    pub(crate) operation_id: i64,
+}
+
+/// The part of a cursor that does not know what its documents are.
+pub(crate) struct Core {
+    client: Client,
+    codec: CodecOptions,
+    /// How to start it, and start it again; none for cursors of other commands than find.
+    origin: Option<Box<FindOrigin>>,
+    pub(super) terms: Terms,
+    state: State,
+    namespace: Option<Namespace>,
+    server: Option<Arc<ServerAddress>>,
+    /// The documents that have arrived and were not handed out.
+    batch: Batch,
+    current: Option<Bytes>,
+    retrieved: u64,
+}
+
+type Fetch = Pin<Box<dyn Future<Output = Result<Executed>> + Send>>;
+
+enum State {
+    /// Nothing was sent yet.
+    Unstarted,
+    /// The server has more.
+    Open(Place),
+    /// A command is on its way: the one that opens the cursor (number 0), or a `getMore`.
+    Fetching(Fetch, i64),
+    /// The server has closed it, or has been asked to.
+    Closed,
+}
+
+/// A cursor on its server.
+struct Place {
+    id: i64,
+    connection: Arc<ConnectionInfo>,
+    session: Option<HeldSession>,
+    lease: Option<Lease>,
+}
+
+impl Core {
+    /// A cursor of which nothing was sent yet.
+    pub(super) fn unstarted(client: Client, codec: CodecOptions, origin: FindOrigin, terms: Terms) -> Self {
+        Self::new(client, codec, Some(Box::new(origin)), terms, State::Unstarted)
+    }
+
+    /// The cursor of a reply. Without a reply it is empty: there was nothing to look at.
+    pub(crate) fn opened(client: &Client, codec: &CodecOptions, terms: Terms, executed: Executed) -> Result<Self> {
+        let mut core = Self::new(client.clone(), codec.clone(), None, terms, State::Closed);
+        core.install(executed)?;
+        Ok(core)
+    }
+
+    fn new(client: Client, codec: CodecOptions, origin: Option<Box<FindOrigin>>, terms: Terms, state: State) -> Self {
+        let (batch, current) = (Batch::empty(), None);
+        Self { client, codec, origin, terms, state, namespace: None, server: None, batch, current, retrieved: 0 }
+    }
+
+    pub(super) fn codec(&self) -> &CodecOptions {
+        &self.codec
+    }
+
+    pub(super) fn origin(&self) -> Option<&FindOrigin> {
+        self.origin.as_deref()
+    }
+
+    pub(super) fn namespace(&self) -> Option<&Namespace> {
+        self.namespace.as_ref().or_else(|| self.origin().map(FindOrigin::namespace))
+    }
+
+    pub(super) fn server(&self) -> Option<&ServerAddress> {
+        self.server.as_deref()
+    }
+
+    pub(super) fn retrieved(&self) -> u64 {
+        self.retrieved
+    }
+
+    pub(super) fn id(&self) -> Option<i64> {
+        match &self.state {
+            State::Unstarted | State::Fetching(_, 0) => None,
+            State::Open(place) => Some(place.id),
+            State::Fetching(_, id) => Some(*id),
+            State::Closed => Some(0),
+        }
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        !self.batch.is_empty() || !matches!(self.state, State::Closed)
+    }
+
+    pub(super) fn current(&self) -> Option<&Bytes> {
+        self.current.as_ref()
+    }
+
+    /// The next document that has arrived already.
+    pub(super) fn next_document(&mut self) -> Option<Result<Bytes>> {
+        let document = self.batch.next_bytes()?;
+        self.retrieved += 1;
+        Some(document.map_err(Error::from))
+    }
+
+    /// The next document that has arrived becomes the current one.
+    pub(super) fn step(&mut self) -> Result<bool> {
+        self.current = self.next_document().transpose()?;
+        Ok(self.current.is_some())
+    }
+
+    /// All documents that have arrived and were not handed out.
+    pub(super) fn take_batch(&mut self) -> Batch {
+        let batch = std::mem::replace(&mut self.batch, Batch::empty());
+        self.retrieved += batch.remaining() as u64;
+        batch
+    }
+
+    pub(super) fn has_next(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// Ready with true once documents have arrived, with false when there will be none. With `patient` false also with
+    /// false when a batch has arrived that is empty.
+    pub(super) fn poll_batch(&mut self, cx: &mut Context<'_>, patient: bool) -> Poll<Result<bool>> {
+        loop {
+            if let State::Fetching(fetch, _) = &mut self.state {
+                let fetched = ready!(fetch.as_mut().poll(cx));
+                let arrived = self.arrive(fetched)?;
+                if arrived || !patient {
+                    return Poll::Ready(Ok(arrived));
+                }
+            }
+            if !self.batch.is_empty() {
+                return Poll::Ready(Ok(true));
+            }
+            match std::mem::replace(&mut self.state, State::Closed) {
+                State::Closed => return Poll::Ready(Ok(false)),
+                State::Open(place) if self.is_at_limit() => {
+                    self.owe(place.id, place.session, place.lease);
+                    return Poll::Ready(Ok(false));
+                }
+                State::Open(place) => self.fetch_more(place)?,
+                State::Unstarted => self.fetch_first()?,
+                fetching @ State::Fetching(..) => self.state = fetching,
+            }
+        }
+    }
+
+    /// Sends the command that opens the cursor, unless that was done.
+    pub(super) async fn start(&mut self) -> Result<()> {
+        if matches!(self.state, State::Unstarted) {
+            let prepared = self.prepare_first()?;
+            let fetched = self.client.execute(prepared).await;
+            self.arrive(fetched)?;
+        }
+        Ok(())
+    }
+
+    fn prepare_first(&mut self) -> Result<Prepared> {
+        let Some(origin) = &self.origin else {
+            return Err(Error::invalid_operation("only the cursor of a find can be started"));
+        };
+        let prepared = origin.prepare()?;
+        (self.terms.budget, self.terms.operation_id) = (prepared.budget, prepared.operation.operation_id);
+        Ok(prepared)
+    }
+
+    fn fetch_first(&mut self) -> Result<()> {
+        let prepared = self.prepare_first()?;
+        let client = self.client.clone();
+        self.state = State::Fetching(Box::pin(async move { client.execute(prepared).await }), 0);
+        Ok(())
+    }
+
+    fn fetch_more(&mut self, place: Place) -> Result<()> {
+        let Place { id, connection, session, lease } = place;
+        let prepared = match self.prepare_more(id, &connection) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                self.owe(id, session, lease);
+                return Err(error);
+            }
+        };
+        let client = self.client.clone();
+        let fetch = async move {
+            match client.run(prepared, session, lease).await? {
+                Ended::Done(executed) => Ok(executed),
+                Ended::TooLarge { .. } => Err(Error::invalid_operation("the server's limits are too small")),
+            }
+        };
+        self.state = State::Fetching(Box::pin(fetch), id);
+        Ok(())
+    }
+
+    fn prepare_more(&self, cursor_id: i64, connection: &ConnectionInfo) -> Result<Prepared> {
+        let terms = &self.terms;
+        let (Some(namespace), Some(server)) = (&self.namespace, &self.server) else {
+            return Err(Error::invalid_operation("the cursor was not opened"));
+        };
+        let comment = terms.comment.as_ref().filter(|_| connection.max_wire_version >= GetMore::COMMENT_WIRE_VERSION);
+        let awaits = terms.cursor_type == CursorType::TailableAwait;
+        let command = GetMore {
+            cursor_id,
+            namespace,
+            batch_size: GetMore::batch_size(terms.limit, self.retrieved, terms.batch_size),
+            max_await_time: terms.max_await_time.filter(|_| awaits),
+            comment,
+            exhaust: false,
+        };
+        let (request, properties) = (command.request()?, command.properties());
+        Ok(Prepared::for_cursor(request, properties, server, terms.budget, terms.operation_id))
+    }
+
+    fn arrive(&mut self, fetched: Result<Executed>) -> Result<bool> {
+        let id = self.id().unwrap_or(0);
+        self.state = State::Closed;
+        match fetched.and_then(|executed| self.install(executed)) {
+            Ok(()) => Ok(!self.batch.is_empty()),
+            Err(error) if self.is_tailable() && matches!(error.kind(), ErrorKind::CursorNotFound(_)) => Ok(false),
+            Err(error) => {
+                if id != 0 && !matches!(error.kind(), ErrorKind::CursorNotFound(_)) {
+                    self.owe(id, None, None);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn install(&mut self, mut executed: Executed) -> Result<()> {
+        let (Some(body), Some(home)) = (executed.body.take(), executed.home.take()) else { return Ok(()) };
+        let read = || {
+            let cursor = CursorReply::read(body.as_document())?;
+            let namespace = if cursor.id == 0 { None } else { Some(cursor.namespace()?) };
+            Ok((cursor.id, namespace, cursor.documents(&body)?))
+        };
+        let (id, namespace, batch) = match read() {
+            Ok(read) => read,
+            Err(error) => {
+                let error: mongo_actors_protocol::command::InvalidReply = error;
+                executed.body = Some(body);
+                return Err(executed.explain(error.into()));
+            }
+        };
+        self.server = Some(home.server);
+        self.batch = batch;
+        if let Some(namespace) = namespace {
+            self.namespace = Some(namespace);
+            let (connection, session, lease) = (home.connection, home.session, home.lease);
+            self.state = State::Open(Place { id, connection, session, lease });
+        }
+        Ok(())
+    }
+
+    fn is_tailable(&self) -> bool {
+        matches!(self.terms.cursor_type, CursorType::Tailable | CursorType::TailableAwait)
+    }
+
+    fn is_at_limit(&self) -> bool {
+        let limit = self.terms.limit.map_or(0, i64::unsigned_abs);
+        limit != 0 && self.retrieved >= limit
+    }
+
+    /// Leaves it to the reaper to close the cursor on its server.
+    fn owe(&self, id: i64, session: Option<HeldSession>, lease: Option<Lease>) {
+        if let (Some(server), Some(namespace)) = (&self.server, &self.namespace) {
+            self.client.engine().owe(owed(id, server, namespace, session, lease));
+        }
+    }
+
+    /// Closes the cursor on its server and waits for that.
+    pub(super) async fn close(&mut self) {
+        self.batch = Batch::empty();
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Open(Place { id, session, lease, .. }) => {
+                let killed = match self.prepare_kill(id) {
+                    Ok(prepared) => self.client.run(prepared, session, lease).await.map(drop),
+                    Err(error) => Err(error),
+                };
+                if killed.is_err() {
+                    self.owe(id, None, None);
+                }
+            }
+            State::Fetching(fetch, id) => {
+                drop(fetch);
+                if id != 0 {
+                    self.owe(id, None, None);
+                }
+            }
+            State::Unstarted | State::Closed => {}
+        }
+    }
+
+    fn prepare_kill(&self, id: i64) -> Result<Prepared> {
+        let (Some(namespace), Some(server)) = (&self.namespace, &self.server) else {
+            return Err(Error::invalid_operation("the cursor was not opened"));
+        };
+        let kill = mongo_actors_protocol::command::KillCursors { namespace, cursors: &[id] };
+        let (request, properties) = (kill.request()?, kill.properties());
+        Ok(Prepared::for_cursor(request, properties, server, Budget::Unset, self.terms.operation_id))
+    }
+
+    /// Back to the beginning: nothing was sent yet.
+    pub(super) async fn rewind(&mut self) -> Result<()> {
+        if self.origin.is_none() {
+            return Err(Error::invalid_operation("only the cursor of a find can be rewound"));
+        }
+        self.close().await;
+        self.state = State::Unstarted;
+        (self.namespace, self.server, self.current, self.retrieved) = (None, None, None, 0);
+        Ok(())
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Open(Place { id, session, lease, .. }) => self.owe(id, session, lease),
+            State::Fetching(fetch, id) => {
+                // First the command on its way is given up, so that its session is free again.
+                drop(fetch);
+                if id != 0 {
+                    self.owe(id, None, None);
+                }
+            }
+            State::Unstarted | State::Closed => {}
+        }
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cursor")
+            .field("namespace", &self.namespace())
+            .field("id", &self.id())
+            .field("server", &self.server)
+            .field("retrieved", &self.retrieved)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! The long path: an attempt has failed.
+
+use mongo_actors_engine::{Answer, Cause, Failure, Unanswered};
+use mongo_actors_protocol::{
+    error::Labels,
+    retry::{Decision, OperationKind, Outcome, RetryPlan},
+};
+
+use super::{
+    Ended, Executed, Facts, Prepared,
+    executed::History,
+    summary::{Summary, is_namespace_not_found},
+};
+use crate::{
+    client::Client,
+    error::{Attempt, Context, Error, ErrorKind, Result},
+};
+
+/// A failed attempt as it would be reported.
+struct Reported {
+    failure: Failure,
+    labels: Labels,
+}
+
+/// Repeats the operation as long as its retry plan says so. `answer` is that of the first attempt.
+pub(super) async fn recover(
+    client: &Client,
+    facts: Facts,
+    mut answer: std::result::Result<Answer, Unanswered>,
+) -> Result<Ended> {
+    let mut plan = RetryPlan::new(facts.retry, *client.retry_options(), facts.budget);
+    let mut attempts = Vec::new();
+    loop {
+        let setback = match answer {
+            Ok(Ok(reply)) => {
+                let history = History { attempts, outcome: Outcome::NotSent, labels: Labels::new() };
+                return Ok(Ended::Done(Executed::new(reply, facts, Some(Box::new(history)))));
+            }
+            Ok(Err(setback)) => setback,
+            Err(Unanswered) => return Err(unanswered(&facts, attempts)),
+        };
+        if let (Cause::LimitsExceeded(limits), []) = (setback.cause(), attempts.as_slice()) {
+            let limits = *limits;
+            let Facts { retry, budget, missing_namespace_is_success, .. } = facts;
+            let operation = setback.operation;
+            let prepared = Prepared { operation, retry, budget, missing_namespace_is_success };
+            return Ok(Ended::TooLarge { limits, prepared: Box::new(prepared) });
+        }
+        match decide(&mut plan, &setback.failure, &facts, &mut attempts) {
+            Decision::GiveUp => return conclude(plan, facts, attempts),
+            Decision::RetryNow => {}
+            Decision::RetryAfter(pause) => tokio::time::sleep(pause).await,
+        }
+        answer = client.engine().repeat(*setback, plan.deprioritized().to_vec()).await;
+    }
+}
+
+fn decide(plan: &mut RetryPlan<Reported>, failure: &Failure, facts: &Facts, attempts: &mut Vec<Attempt>) -> Decision {
+    let mut summary = Summary::of(failure);
+    let added = plan.driver_labels(&summary.failure());
+    summary.labels.extend_from(&added);
+    let outcome = summary.failure().outcome(facts.retry.kind, facts.retry.retryability);
+    attempts.push(Attempt::new(failure, outcome));
+    let reported = Reported { failure: failure.clone(), labels: summary.labels.clone() };
+    plan.failed(std::time::Instant::now(), &mut rand::rng(), &summary.failure(), reported)
+}
+
+/// No attempt is left: what is reported may still be a result.
+fn conclude(plan: RetryPlan<Reported>, facts: Facts, attempts: Vec<Attempt>) -> Result<Ended> {
+    let outcome = plan.outcome();
+    let Some(Reported { failure, labels }) = plan.into_error() else {
+        return Err(unanswered(&facts, attempts));
+    };
+    match &failure.cause {
+        Cause::WriteConcern { reply, .. } => {
+            let body = Some(reply.clone());
+            let history = History { attempts, outcome, labels };
+            Ok(Ended::Done(Executed::despite(&failure, body, facts, history)))
+        }
+        cause if facts.missing_namespace_is_success && is_namespace_not_found(cause) => {
+            Ok(Ended::Done(Executed::despite(&failure, None, facts, History::default())))
+        }
+        _ => {
+            let writes = facts.retry.kind != OperationKind::Read;
+            let error = Error::from_failure(&failure, &labels, Some(facts.command), writes, outcome);
+            Err(error.after(attempts, outcome))
+        }
+    }
+}
+
+/// The engine has not answered by the deadline.
+fn unanswered(facts: &Facts, mut attempts: Vec<Attempt>) -> Error {
+    attempts.push(Attempt::unanswered());
+    let writes = facts.retry.kind != OperationKind::Read;
+    Error::new(ErrorKind::OperationTimeout)
+        .with_context(Context { server: None, command: Some(facts.command.clone()), writes })
+        .after(attempts, Outcome::Unknown)
+}

@@ -1,0 +1,33 @@
+//! Options of the client, of handles and of operations.
+//!
+//! An option that is none leaves it to what the operation inherits, or to the server.
+
+pub use mongo_actors_protocol::{
+    auth::{
+        credential::{AuthMechanism, Credential, MechanismProperties},
+        secret::Secret,
+    },
+    command::{
+        AggregateOptions, ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CollationAlternate,
+        CollationCaseFirst, CollationMaxVariable, CollationStrength, CommitQuorum, CountOptions,
+        CreateCollectionOptions, CreateIndexOptions, CursorType, DeleteOptions, DistinctOptions, DropCollectionOptions,
+        DropDatabaseOptions, DropIndexOptions, EstimatedDocumentCountOptions, ExplainOptions, ExplainVerbosity,
+        FindOneAndDeleteOptions, FindOneAndReplaceOptions, FindOneAndUpdateOptions, FindOneOptions, FindOptions, Hint,
+        IndexModel, IndexOptionDefaults, IndexOptions, IndexVersion, InsertManyOptions, InsertOneOptions,
+        ListCollectionsOptions, ListDatabasesOptions, ListIndexesOptions, ModifyCollectionOptions,
+        RenameCollectionOptions, ReplaceOptions, ReturnDocument, RunCommandOptions, RunCursorCommandOptions,
+        SearchIndexModel, SearchIndexType, Sphere2DIndexVersion, TextIndexVersion, TimeseriesGranularity,
+        TimeseriesOptions, UpdateModifications, UpdateOptions, ValidateCollectionOptions, ValidationAction,
+        ValidationLevel,
+    },
+    concern::{Acknowledgment, ReadConcern, ReadConcernLevel, WriteConcern},
+    options::{
+        ClientOptions, ClientOptionsBuilder, CodecOptions, Compressor, DatetimeConversion, DriverInfo, HostEntry,
+        ServerApi, ServerApiVersion, ServerMonitoringMode, Socks5Proxy, TlsOptions, UtcOffset, Utf8Policy,
+        UuidRepresentation,
+    },
+    read_preference::{HedgedReadOptions, ReadPreference, ReadPreferenceMode, ReadPreferenceOptions, TagSet},
+    selection::{SelectionCriteria, ServerSelector},
+};
+
+pub use crate::settings::{CollectionOptions, DatabaseOptions};
