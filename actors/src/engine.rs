@@ -122,10 +122,9 @@ impl Engine {
         })
     }
 
-    /// Makes another attempt, in the same session and with the same transaction number, avoiding one more server.
-    pub fn repeat(&self, setback: Setback, deprioritize: Option<ServerAddress>) -> Pending {
-        let Setback { operation, session, txn_number, mut deprioritized, .. } = setback;
-        deprioritized.extend(deprioritize);
+    /// Makes another attempt, in the same session and with the same transaction number, avoiding these servers.
+    pub fn repeat(&self, setback: Setback, deprioritized: Vec<ServerAddress>) -> Pending {
+        let Setback { operation, session, txn_number, .. } = setback;
         self.send(operation, |ticket| {
             ticket.session = session;
             ticket.txn_number = txn_number;

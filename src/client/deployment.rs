@@ -7,13 +7,12 @@ use std::{
 };
 
 use bson::Document;
-use mongo_actors_engine::Failure;
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{BuildInfo, GetBuildInfo, RunCommand},
     error::Labels,
     options::CodecOptions,
-    retry::{Outcome, Stage},
+    retry::Outcome,
     sdam::{ServerDescription, TopologyDescription, TopologyType},
     selection::SelectionCriteria,
 };
@@ -105,10 +104,7 @@ impl Client {
 
     pub(super) async fn select(&self, criteria: SelectionCriteria) -> Result<Arc<ServerDescription>> {
         let selected = self.engine().select(criteria, self.deadline()).await;
-        selected.map_err(|cause| {
-            let failure = Failure { cause, server: None, connection: None, stage: Stage::Queued };
-            Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent)
-        })
+        selected.map_err(|failure| Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent))
     }
 
     fn deadline(&self) -> Option<Instant> {

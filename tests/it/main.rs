@@ -1,1 +1,6 @@
-//! it
+//! The driver against real deployments.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+mod crud;
+mod failures;
