@@ -68,8 +68,9 @@ async fn large_documents_are_split_by_bytes_and_an_oversize_one_is_refused() {
     let (_set, client) = deployment().await;
     let files = client.database("library").collection::<Document>("files");
     let megabytes = |count: usize| "x".repeat(count * 1024 * 1024);
-    files.insert_many((0..4).map(|id| doc! { "_id": id, "text": megabytes(15) })).await.unwrap();
-    assert_eq!(files.count_documents(doc! {}).await.unwrap(), 4);
+    files.insert_many((0..7).map(|id| doc! { "_id": id, "text": megabytes(7) })).await.unwrap();
+    assert_eq!(files.count_documents(doc! {}).await.unwrap(), 7);
+    files.insert_one(doc! { "text": megabytes(15) }).await.unwrap();
     let error = files.insert_one(doc! { "text": megabytes(17) }).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::DocumentTooLarge { .. }), "{error}");
     assert_eq!(error.outcome(), mongo_actors::error::Outcome::NotSent);

@@ -120,7 +120,7 @@ impl Launch {
         let mut arguments: Vec<OsString> = Vec::new();
         let mut add = |parts: &[&str]| arguments.extend(parts.iter().map(OsString::from));
         add(&["--port", &self.port.to_string(), "--bind_ip", "127.0.0.1"]);
-        add(&["--wiredTigerCacheSizeGB", "0.25"]);
+        add(&["--wiredTigerCacheSizeGB", "0.5"]);
         for (name, value) in self.options.parameters_for(self.mongod.version()) {
             add(&["--setParameter", &format!("{name}={value}")]);
         }
