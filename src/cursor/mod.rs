@@ -3,8 +3,6 @@
 mod core;
 mod origin;
 mod raw;
-#[cfg(test)]
-mod tests;
 
 use std::{
     fmt,

@@ -6,8 +6,6 @@
 mod executed;
 mod recovery;
 mod summary;
-#[cfg(test)]
-mod tests;
 
 use std::{
     borrow::Cow,
