@@ -37,6 +37,13 @@ impl FindOrigin {
 
     pub(crate) fn prepare(&self) -> Result<Prepared> {
         let filter = self.filter.as_ref().map_err(Clone::clone)?;
+        if self.options.no_cursor_timeout == Some(true) {
+            tracing::warn!(
+                target: "mongo_actors::client",
+                option = "noCursorTimeout",
+                "a cursor without a timeout ends with its session all the same, after thirty idle minutes"
+            );
+        }
         self.call().prepare(&Find::many(self.namespace(), filter, &self.options))
     }
 }

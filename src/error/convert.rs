@@ -193,7 +193,17 @@ impl From<ConfigError> for Error {
 
 impl From<StartError> for Error {
     fn from(error: StartError) -> Self {
-        Self::new(ErrorKind::Configuration { options: Vec::new(), reason: error.to_string() }).with_source(error)
+        let reason = error.to_string();
+        let kind = match &error {
+            StartError::Unavailable { option, .. } => {
+                ErrorKind::Configuration { options: vec![Cow::Borrowed(*option)], reason }
+            }
+            StartError::Metadata(_) => {
+                ErrorKind::Configuration { options: vec!["appname".into(), "driver".into()], reason }
+            }
+            _ => ErrorKind::EngineDown { reason: reason.into() },
+        };
+        Self::new(kind).with_source(error)
     }
 }
 
