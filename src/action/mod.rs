@@ -29,6 +29,9 @@ mod run_command;
 mod search_index;
 mod update;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     future::Future,

@@ -3,6 +3,8 @@
 mod core;
 mod origin;
 mod raw;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,

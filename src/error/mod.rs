@@ -8,6 +8,8 @@ mod convert;
 mod display;
 mod insert_many;
 mod kind;
+#[cfg(test)]
+mod tests;
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 

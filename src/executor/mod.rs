@@ -6,6 +6,8 @@
 mod executed;
 mod recovery;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::{
     borrow::Cow,
