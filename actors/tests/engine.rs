@@ -15,7 +15,7 @@ use mongo_actors_engine::{Cause, Engine, EngineSettings, Operation, Placement, R
 use mongo_actors_protocol::{
     cmap::{ConnectionCheckedInEvent, ConnectionCheckedOutEvent, ConnectionClosedEvent},
     command::Request,
-    event::PoolListener,
+    event::{CommandListener, CommandSucceededEvent, PoolListener},
     options::ClientOptions,
     read_preference::ReadPreference,
     retry::Retryability,
@@ -278,4 +278,28 @@ async fn what_is_not_built_is_refused_by_name() {
         let error = Engine::start(EngineSettings::new(ClientOptions::parse(uri).unwrap())).unwrap_err();
         assert!(error.to_string().contains(option), "{error}");
     }
+}
+
+/// Counts the sessions that were ended.
+#[derive(Default)]
+struct EndedSessions(AtomicUsize);
+
+impl CommandListener for EndedSessions {
+    fn command_succeeded(&self, event: &CommandSucceededEvent) {
+        if event.command_name == "endSessions" {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[tokio::test]
+async fn closing_ends_the_sessions() {
+    let server = Standalone::start().await.unwrap();
+    let ended = Arc::new(EndedSessions::default());
+    let mut settings = EngineSettings::new(ClientOptions::parse(&server.uri()).unwrap());
+    settings.listeners.command.push(ended.clone());
+    let engine = Engine::start(settings).unwrap();
+    run(&engine, count()).await.unwrap();
+    engine.close(None).await;
+    assert_eq!(ended.0.load(Ordering::SeqCst), 1);
 }

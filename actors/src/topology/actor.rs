@@ -275,8 +275,9 @@ impl TopologyActor {
         self.seek(waiting, ctx);
     }
 
+    /// A closed client's handles send nothing more; what still comes are the steps of closing, until the last.
     fn refusal(&self) -> Option<Cause> {
-        if self.closing.is_some() { Some(Cause::ClientClosed) } else { self.plan.shared.status.load().refusal() }
+        self.closing.is_some().then_some(Cause::ClientClosed)
     }
 
     /// Ends once every pool is gone.
