@@ -31,7 +31,7 @@ pub(super) async fn recover(
     let mut plan = RetryPlan::new(facts.retry, *client.retry_options(), facts.budget);
     let mut attempts = Vec::new();
     loop {
-        let setback = match answer {
+        let mut setback = match answer {
             Ok(Ok(reply)) => {
                 let history = History { attempts, outcome: Outcome::NotSent, labels: Labels::new() };
                 return Ok(Ended::Done(Executed::new(reply, facts, Some(Box::new(history)))));
@@ -51,6 +51,7 @@ pub(super) async fn recover(
             Decision::RetryNow => {}
             Decision::RetryAfter(pause) => tokio::time::sleep(pause).await,
         }
+        setback.operation.last_attempt = !plan.would_repeat();
         answer = client.engine().repeat(*setback, plan.deprioritized().to_vec()).await;
     }
 }
