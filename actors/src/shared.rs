@@ -16,8 +16,13 @@ use mongo_actors_protocol::{
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    connection::KeyCache, event_publisher::EventSink, failure::Cause, reaper::ReaperActor, runtime::Registry,
-    settings::EngineSettings, topology::TopologyActor,
+    connection::KeyCache,
+    event_publisher::EventSink,
+    failure::Cause,
+    reaper::{Ledger, ReaperActor},
+    runtime::Registry,
+    settings::EngineSettings,
+    topology::TopologyActor,
 };
 
 /// Everything that is shared. Each cell has one writer, named here; all others read.
@@ -31,18 +36,18 @@ pub(crate) struct Shared {
     pub(crate) topology: ArcSwapOption<Addr<TopologyActor>>,
     /// Written by the supervisor: the reaper of today.
     pub(crate) reaper: ArcSwapOption<Addr<ReaperActor>>,
-    /// Written by the supervisor.
+    /// Written by the supervisor; by the handle that closes a client whose supervisor is gone.
     pub(crate) status: ArcSwap<Status>,
     /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.
     pub(crate) metadata: ArcSwap<ClientMetadata>,
     pub(crate) events: EventSink,
     pub(crate) keys: KeyCache,
     pub(crate) registry: Registry,
+    /// What is owed to servers.
+    pub(crate) ledger: Ledger,
     pub(crate) gate: Gate,
     /// Reached when the tree was started for the first time.
     pub(crate) grown: Milestone,
-    /// Reached when the client is closed.
-    pub(crate) ended: Milestone,
     pub(crate) operation_ids: AtomicI64,
 }
 

@@ -8,9 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{
-    Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future,
-};
+use actix::{Actor, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
     cmap::ConnectionId,
     command::Envelope,
@@ -25,13 +23,13 @@ use super::{
     establish::{self, Established},
     exchange::{DeadlineKind, Exchange, ExchangeDeadline, Progress},
     link::{Link, LinkFault},
-    messages::{Equipped, Interrupt, Run, SurrenderSession},
+    messages::{Abandon, Equipped, Interrupt, Run, SurrenderSession},
     stamp::Stamp,
 };
 use crate::{
     connection_pool::{CheckOut, ConnectionDied, ConnectionEstablished, ConnectionPoolActor, DrainStarted},
     failure::{Cause, EstablishError},
-    reaper::{KillCursors, ReaperActor},
+    reaper::{self, KillCursors},
     runtime::{Context, SupervisedActor, clock},
     session_pool::{Equip, SessionPoolActor},
     shared::Shared,
@@ -49,7 +47,6 @@ pub(crate) struct ConnectionPlan {
     pub(crate) pool: Addr<ConnectionPoolActor>,
     pub(crate) topology: Addr<TopologyActor>,
     pub(crate) sessions: Addr<SessionPoolActor>,
-    pub(crate) reaper: Addr<ReaperActor>,
 }
 
 /// One socket: establishes it, then exchanges one command at a time.
@@ -94,6 +91,7 @@ impl ConnectionActor {
             }
             Err(error) => {
                 let failed = EstablishmentFailed {
+                    pool: self.plan.pool.clone(),
                     address: self.plan.address.clone(),
                     id: self.id,
                     generation: self.generation,
@@ -309,7 +307,7 @@ impl ConnectionActor {
     /// The caller went away while its cursor was being opened: nobody else knows of it.
     fn owe_cursor(&self, ticket: &Ticket, cursor_id: i64, session: Option<HeldSession>) {
         if let Some(debt) = KillCursors::for_abandoned(ticket, &self.plan.address, cursor_id, session) {
-            self.plan.reaper.do_send(debt);
+            reaper::owe(&self.plan.shared, debt);
         }
     }
 
@@ -509,7 +507,19 @@ impl Handler<Interrupt> for ConnectionActor {
         if let Some(exchange) = self.exchange.take() {
             self.break_with(exchange, Cause::Interrupted);
         }
-        ctx.stop();
+        ctx.finish();
+    }
+}
+
+impl Handler<Abandon> for ConnectionActor {
+    type Result = ();
+
+    /// The pool closes the connection when its lease comes back.
+    fn handle(&mut self, _: Abandon, _: &mut Context<Self>) {
+        let abandoned = self.exchange.take_if(|exchange| !exchange.draining && exchange.ticket.will_be_repeated());
+        if let Some(exchange) = abandoned {
+            self.break_with(exchange, Cause::Superseded);
+        }
     }
 }
 

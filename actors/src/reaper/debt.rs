@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Instant};
 
-use actix::Message;
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{self, Command, Namespace},
@@ -12,8 +11,7 @@ use mongo_actors_protocol::{
 use crate::ticket::{HeldSession, Lease, Operation, Ticket};
 
 /// A cursor that is still open on its server and that nobody will read any more.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[derive(Debug)]
 pub struct KillCursors {
     /// The server it lives on.
     pub server: Arc<ServerAddress>,

@@ -19,13 +19,13 @@ use mongo_actors_protocol::{
 };
 use tokio::sync::oneshot;
 
-use super::messages::{CancelCheck, RequestCheck};
+use super::messages::{CancelCheck, ProbeSuperseded, RequestCheck};
 use crate::{
     connection::{Link, handshake},
     failure::{EstablishError, EstablishFault},
     runtime::{Context, SupervisedActor, clock},
     shared::Shared,
-    topology::{ServerChecked, TopologyActor},
+    topology::{Observation, ServerChecked, ServerObserved, TopologyActor},
 };
 
 /// What a monitor is made from.
@@ -138,9 +138,16 @@ impl ServerMonitorActor {
                 let address = (*self.plan.address).clone();
                 self.plan.topology.do_send(ServerChecked { address, tag: self.plan.tag, outcome });
             }
+            MonitorAction::ReportRtt(rtt) => self.observed(Observation::Rtt(rtt)),
+            MonitorAction::ReportSilence => self.observed(Observation::Silence),
             MonitorAction::MeasureRtt { hello } => self.measure(hello, ctx),
             MonitorAction::CloseRttConnection => self.rtt.close(),
         }
+    }
+
+    fn observed(&self, observation: Observation) {
+        let address = (*self.plan.address).clone();
+        self.plan.topology.do_send(ServerObserved { address, tag: self.plan.tag, observation });
     }
 
     fn heartbeat(&self, awaited: bool) -> HeartbeatInfo {
@@ -332,6 +339,7 @@ impl Actor for ServerMonitorActor {
 impl Supervised for ServerMonitorActor {
     fn restarting(&mut self, _: &mut Context<Self>) {
         *self = Self::new(self.plan.clone());
+        self.observed(Observation::MonitorRestarted);
     }
 }
 
@@ -346,6 +354,14 @@ impl Handler<RequestCheck> for ServerMonitorActor {
 
     fn handle(&mut self, _: RequestCheck, ctx: &mut Context<Self>) {
         self.tell(ctx, |machine| machine.check_requested(clock::now()));
+    }
+}
+
+impl Handler<ProbeSuperseded> for ServerMonitorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ProbeSuperseded, ctx: &mut Context<Self>) {
+        self.tell(ctx, |machine| machine.probe_requested(clock::now()));
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Operation {
     pub criteria: SelectionCriteria,
     /// The retry rules it falls under, after the client's switches: `Write` has a transaction number assigned.
     pub retryability: Retryability,
+    /// Whether the caller will not make another attempt, whatever becomes of this one.
+    pub last_attempt: bool,
     /// Sent as `readConcern` unless empty.
     pub read_concern: Option<ReadConcern>,
     /// Sent as `writeConcern` unless empty. With `w: 0` the server does not reply.
@@ -94,6 +96,7 @@ impl Operation {
             request,
             criteria,
             retryability: Retryability::None,
+            last_attempt: false,
             read_concern: None,
             write_concern: None,
             session: SessionUse::Implicit,
