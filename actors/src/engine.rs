@@ -163,7 +163,7 @@ impl Engine {
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
         prepare(&mut ticket);
         self.dispatch(ticket);
-        Pending::new(answer, backstop)
+        Pending::new(answer, self.shared.clone(), backstop)
     }
 
     fn dispatch(&self, ticket: Ticket) {

@@ -301,7 +301,9 @@ impl ConnectionActor {
             self.session = session.take();
         }
         let server = info.address.clone();
-        ticket.succeed(Reply { body, server, connection: info, session, lease: None });
+        if let Some(unread) = ticket.succeed(Reply { body, server, connection: info, session, lease: None }) {
+            reaper::owe_cursor_of(&self.plan.shared, unread);
+        }
     }
 
     /// The caller went away while its cursor was being opened: nobody else knows of it.

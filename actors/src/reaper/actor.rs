@@ -12,7 +12,7 @@ use super::debt::KillCursors;
 use crate::{
     runtime::{Context, SupervisedActor, clock},
     shared::{Shared, Token},
-    ticket::Ticket,
+    ticket::{Reply, Ticket},
     topology::Execute,
 };
 
@@ -46,6 +46,13 @@ pub(crate) fn owe(shared: &Shared, debt: KillCursors) {
     shared.ledger.enter(debt);
     if let Some(reaper) = &*shared.reaper.load() {
         reaper.do_send(Settle { done: None });
+    }
+}
+
+/// Has the cursor killed that this reply opened, if it did: its caller went away before it came.
+pub(crate) fn owe_cursor_of(shared: &Shared, unread: Reply) {
+    if let Some(debt) = KillCursors::of_reply(unread) {
+        owe(shared, debt);
     }
 }
 

@@ -8,7 +8,7 @@ use mongo_actors_protocol::{
     selection::SelectionCriteria,
 };
 
-use crate::ticket::{HeldSession, Lease, Operation, Ticket};
+use crate::ticket::{HeldSession, Lease, Operation, Reply, Ticket};
 
 /// A cursor that is still open on its server and that nobody will read any more.
 #[derive(Debug)]
@@ -52,6 +52,16 @@ impl KillCursors {
             session,
             lease: None,
         })
+    }
+
+    /// The debt of a reply that nobody read, if it has a cursor that is still open.
+    pub(super) fn of_reply(reply: Reply) -> Option<Self> {
+        let body = reply.body?;
+        let cursor = body.as_document().get_document("cursor").ok()?;
+        let cursor_id = cursor.get_i64("id").ok().filter(|id| *id != 0)?;
+        let (database, collection) = cursor.get_str("ns").ok()?.split_once('.')?;
+        let (database, collection) = (database.into(), collection.to_owned());
+        Some(Self { server: reply.server, database, collection, cursor_id, session: reply.session, lease: reply.lease })
     }
 
     /// The operation that pays the debt, by `deadline`; none if it cannot be expressed.

@@ -9,5 +9,5 @@
 mod actor;
 mod debt;
 
-pub(crate) use actor::{Ledger, ReaperActor, Settle, owe};
+pub(crate) use actor::{Ledger, ReaperActor, Settle, owe, owe_cursor_of};
 pub use debt::KillCursors;

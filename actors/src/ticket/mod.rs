@@ -122,13 +122,12 @@ impl Ticket {
     }
 
     /// Answers with the server's reply. Gives back the lease and the load slot first, unless the reply keeps them.
-    pub(crate) fn succeed(mut self, reply: Reply) {
-        if let Some(mut slip) = self.0.take() {
-            drop(slip.load.take());
-            drop(slip.lease.take());
-            // A caller that is gone loses nothing but the reply; what the reply holds returns by itself.
-            drop(slip.reply.send(Ok(reply)));
-        }
+    /// Returns the reply if the caller is gone.
+    pub(crate) fn succeed(mut self, reply: Reply) -> Option<Reply> {
+        let mut slip = self.0.take()?;
+        drop(slip.load.take());
+        drop(slip.lease.take());
+        slip.reply.send(Ok(reply)).err()?.ok()
     }
 
     /// Answers with a failure. Gives back the lease and the load slot first.
