@@ -26,7 +26,8 @@ impl Spread {
         figures.sort_by(f64::total_cmp);
         let (least, most) = (*figures.first()?, *figures.last()?);
         let middle = figures.len() / 2;
-        let median = if figures.len() % 2 == 1 { figures[middle] } else { figures[middle - 1].midpoint(figures[middle]) };
+        let median =
+            if figures.len() % 2 == 1 { figures[middle] } else { figures[middle - 1].midpoint(figures[middle]) };
         Some(Self { median, least, most })
     }
 }
@@ -82,7 +83,10 @@ fn write_spread(f: &mut fmt::Formatter<'_>, spread: Option<Spread>, digits: usiz
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Against {}; median (least-most) of {} interleaved rounds.", self.target, self.rounds)?;
-        writeln!(f, "Ratios are of the time and of the CPU time per operation, round by round: below 1, ours costs less.")?;
+        writeln!(
+            f,
+            "Ratios are of the time and of the CPU time per operation, round by round: below 1, ours costs less."
+        )?;
         let mut load = None;
         for series in &self.series {
             let title = series.load.to_string();
