@@ -4,4 +4,5 @@
 
 mod compression;
 mod crud;
+mod examples;
 mod failures;
