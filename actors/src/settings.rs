@@ -5,8 +5,9 @@ use std::{env, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 use mongo_actors_protocol::{
     auth::credential::AuthMechanism,
     cmap::PoolOptions,
+    compression::is_available,
     handshake::{ClientMetadata, Environment, InvalidMetadata, OperatingSystem},
-    options::ClientOptions,
+    options::{ClientOptions, Compressor},
     selection::ServerSelector,
 };
 
@@ -40,6 +41,8 @@ pub struct EngineSettings {
     #[doc(hidden)]
     pub conformance: Conformance,
     pub(crate) function_as_a_service: bool,
+    /// Those of the options that this build has.
+    pub(crate) compressors: Vec<Compressor>,
 }
 
 /// Takes from the driver what a conformance test does by itself.
@@ -83,6 +86,16 @@ pub enum StartError {
 impl EngineSettings {
     /// The settings that follow from `options` alone.
     pub fn new(options: ClientOptions) -> Self {
+        let (compressors, missing): (Vec<_>, Vec<_>) =
+            options.compressors.iter().partition(|compressor| is_available(**compressor));
+        for compressor in missing {
+            let name = Compressor::name(compressor);
+            tracing::warn!(
+                target: "mongo_actors::client",
+                option = "compressors",
+                "{name} was ignored: this build of the driver is without it, turn the feature {name}-compression on"
+            );
+        }
         Self {
             options: Arc::new(options),
             selector: None,
@@ -93,6 +106,7 @@ impl EngineSettings {
             stall_limit: STALL_LIMIT,
             conformance: Conformance::default(),
             function_as_a_service: environment().faas.is_some(),
+            compressors,
         }
     }
 

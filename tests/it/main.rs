@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod cancellation;
+mod compression;
 mod crud;
 mod cursors;
 mod elections;
+mod examples;
 mod failures;
 mod kit;
 mod misbehaviour;
