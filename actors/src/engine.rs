@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use mongo_actors_protocol::{
     address::ServerAddress,
     cmap::CheckOutError,
@@ -17,22 +16,19 @@ use mongo_actors_protocol::{
     options::DriverInfo,
     read_preference::ReadPreference,
     retry::Stage,
-    sdam::{ServerDescription, TopologyDescription, TopologySettings},
+    sdam::{ServerDescription, TopologyDescription},
     selection::SelectionCriteria,
 };
 use tokio::sync::oneshot;
 
 use crate::{
-    connection::KeyCache,
-    event_publisher::EventSink,
     failure::{Cause, EstablishError, Failure},
-    reaper::{self, KillCursors, Ledger},
+    reaper::{self, KillCursors},
     runtime::{
-        ActorEntry, ActorPath, Birth, Child, Home, HostThread, Placement, Registry, Role, Threads, Watch, clock,
-        orphan, start,
+        ActorEntry, ActorPath, Birth, Child, Home, HostThread, Placement, Role, Threads, Watch, clock, orphan, start,
     },
     settings::{EngineSettings, StartError},
-    shared::{Gate, Milestone, Shared, Status, Token},
+    shared::{Shared, Status, Token},
     supervisor::{Restart, Shutdown, SupervisorActor, SupervisorPlan},
     ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, Ticket},
     topology::{CheckOutBare, Execute, Flush, OrderPool, PoolOrder, Select, WarmUpPools},
@@ -120,7 +116,7 @@ impl Engine {
                 (own.home().clone(), vec![control, own])
             }
         };
-        let shared = Arc::new(share(settings)?);
+        let shared = Arc::new(Shared::new(settings)?);
         let homes = [("mongo-actors-control", &control_home), ("the data arbiter", &data)];
         let watch = Watch::start(&homes, &shared.registry, shared.settings.stall_limit);
         let handles = Arc::new(());
@@ -366,32 +362,6 @@ impl Engine {
     pub fn operations_in_flight(&self) -> usize {
         self.shared.gate.inside()
     }
-}
-
-fn share(settings: EngineSettings) -> Result<Shared, StartError> {
-    let metadata = settings.metadata()?;
-    let description = mongo_actors_protocol::sdam::Topology::new(
-        TopologySettings::from(&*settings.options),
-        bson::oid::ObjectId::new(),
-    )
-    .description()
-    .clone();
-    Ok(Shared {
-        events: EventSink::start(settings.listeners.clone())?,
-        settings,
-        description: ArcSwap::new(description),
-        cluster_time: ArcSwapOption::empty(),
-        topology: ArcSwapOption::empty(),
-        reaper: ArcSwapOption::empty(),
-        status: ArcSwap::from_pointee(Status::Open),
-        metadata: ArcSwap::from_pointee(metadata),
-        keys: KeyCache::default(),
-        registry: Registry::default(),
-        ledger: Ledger::default(),
-        gate: Gate::default(),
-        grown: Milestone::default(),
-        operation_ids: 1.into(),
-    })
 }
 
 impl fmt::Debug for Engine {

@@ -7,10 +7,10 @@ use std::sync::{
 
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bson::RawDocument;
+use bson::{RawDocument, oid::ObjectId};
 use mongo_actors_protocol::{
     handshake::ClientMetadata,
-    sdam::TopologyDescription,
+    sdam::{Topology, TopologyDescription, TopologySettings},
     session::{ClusterTime, SessionExpiry},
 };
 use tokio::sync::{Notify, oneshot};
@@ -21,7 +21,7 @@ use crate::{
     failure::Cause,
     reaper::{Ledger, ReaperActor},
     runtime::Registry,
-    settings::EngineSettings,
+    settings::{EngineSettings, StartError},
     topology::TopologyActor,
 };
 
@@ -52,6 +52,31 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// What a client shares before anything has happened.
+    ///
+    /// # Errors
+    /// When the client's description of itself cannot be sent, or no thread can be had for its events.
+    pub(crate) fn new(settings: EngineSettings) -> Result<Self, StartError> {
+        let metadata = settings.metadata()?;
+        let nothing_known = Topology::new(TopologySettings::from(&*settings.options), ObjectId::new());
+        Ok(Self {
+            events: EventSink::start(settings.listeners.clone())?,
+            settings,
+            description: ArcSwap::new(nothing_known.description().clone()),
+            cluster_time: ArcSwapOption::empty(),
+            topology: ArcSwapOption::empty(),
+            reaper: ArcSwapOption::empty(),
+            status: ArcSwap::from_pointee(Status::Open),
+            metadata: ArcSwap::from_pointee(metadata),
+            keys: KeyCache::default(),
+            registry: Registry::default(),
+            ledger: Ledger::default(),
+            gate: Gate::default(),
+            grown: Milestone::default(),
+            operation_ids: 1.into(),
+        })
+    }
+
     /// How long servers keep sessions that nobody uses, as far as the topology tells.
     pub(crate) fn session_expiry(&self) -> SessionExpiry {
         let description = self.description.load();

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Recipient, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::Request,
@@ -25,7 +25,7 @@ use crate::{
     failure::{EstablishError, EstablishFault},
     runtime::{Context, SupervisedActor, clock},
     shared::Shared,
-    topology::{Observation, ServerChecked, ServerObserved, TopologyActor},
+    topology::{Observation, ServerChecked, ServerObserved},
 };
 
 /// What a monitor is made from.
@@ -33,9 +33,16 @@ use crate::{
 pub(crate) struct MonitorPlan {
     pub(crate) shared: Arc<Shared>,
     pub(crate) address: Arc<ServerAddress>,
-    pub(crate) topology: Addr<TopologyActor>,
+    pub(crate) reports: Reports,
     /// Which start of the server's monitor this is.
     pub(crate) tag: u64,
+}
+
+/// Who hears of the server: the topology.
+#[derive(Clone)]
+pub(crate) struct Reports {
+    pub(crate) checked: Recipient<ServerChecked>,
+    pub(crate) observed: Recipient<ServerObserved>,
 }
 
 /// Checks one server.
@@ -136,7 +143,7 @@ impl ServerMonitorActor {
             MonitorAction::CloseConnection => self.check.close(),
             MonitorAction::Report(outcome) => {
                 let address = (*self.plan.address).clone();
-                self.plan.topology.do_send(ServerChecked { address, tag: self.plan.tag, outcome });
+                self.plan.reports.checked.do_send(ServerChecked { address, tag: self.plan.tag, outcome });
             }
             MonitorAction::ReportRtt(rtt) => self.observed(Observation::Rtt(rtt)),
             MonitorAction::ReportSilence => self.observed(Observation::Silence),
@@ -147,7 +154,7 @@ impl ServerMonitorActor {
 
     fn observed(&self, observation: Observation) {
         let address = (*self.plan.address).clone();
-        self.plan.topology.do_send(ServerObserved { address, tag: self.plan.tag, observation });
+        self.plan.reports.observed.do_send(ServerObserved { address, tag: self.plan.tag, observation });
     }
 
     fn heartbeat(&self, awaited: bool) -> HeartbeatInfo {

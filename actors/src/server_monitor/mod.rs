@@ -8,6 +8,8 @@
 
 mod actor;
 mod messages;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use actor::{MonitorPlan, ServerMonitorActor};
+pub(crate) use actor::{MonitorPlan, Reports, ServerMonitorActor};
 pub(crate) use messages::{CancelCheck, ProbeSuperseded, RequestCheck};

@@ -31,7 +31,7 @@ use crate::{
     },
     failure::{Cause, EstablishFault, EstablishStep},
     runtime::{ActorPath, Birth, Child, Context, Death, Home, Obituary, Role, SupervisedActor, clock, start},
-    server_monitor::{CancelCheck, MonitorPlan, ProbeSuperseded, RequestCheck, ServerMonitorActor},
+    server_monitor::{CancelCheck, MonitorPlan, ProbeSuperseded, Reports, RequestCheck, ServerMonitorActor},
     session_pool::SessionPoolActor,
     shared::{Shared, Status, Token},
     ticket::Load,
@@ -176,7 +176,7 @@ impl TopologyActor {
         let plan = MonitorPlan {
             shared: self.plan.shared.clone(),
             address: Arc::new(address.clone()),
-            topology: ctx.address(),
+            reports: Reports { checked: ctx.address().recipient(), observed: ctx.address().recipient() },
             tag,
         };
         let birth = self.birth(path, Role::ServerMonitor, tag, ctx);

@@ -8,6 +8,8 @@
 
 mod actor;
 mod messages;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 pub(crate) use actor::{TopologyActor, TopologyPlan};
