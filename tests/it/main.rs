@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod commands;
 mod crud;
 mod failures;
+mod prose;
+mod sessions;
+mod transactions;
