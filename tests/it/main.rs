@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod commands;
+mod compression;
 mod crud;
 mod failures;
 mod prose;
