@@ -169,7 +169,7 @@ impl<T> FindOneAndReplace<'_, T> {
 macro_rules! find_and_modify {
     ($($action:ident, $options:ty { $($option:ident),* $(,)? })*) => { $(
         fluent! { ['a, T] $action<'a, T>, $options {
-            collation, comment, hint, let_vars, max_time, projection, sort, write_concern, $($option),*
+            session, collation, comment, hint, let_vars, max_time, projection, sort, write_concern, $($option),*
         } }
 
         impl<'a, T> $action<'a, T> {
