@@ -5,6 +5,7 @@
 mod commands;
 mod compression;
 mod crud;
+mod examples;
 mod failures;
 mod prose;
 mod sessions;
