@@ -21,6 +21,7 @@ use crate::{
     failure::Cause,
     reaper::{Ledger, ReaperActor},
     runtime::Registry,
+    session_pool::SessionPoolActor,
     settings::{EngineSettings, StartError},
     topology::TopologyActor,
 };
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) topology: ArcSwapOption<Addr<TopologyActor>>,
     /// Written by the supervisor: the reaper of today.
     pub(crate) reaper: ArcSwapOption<Addr<ReaperActor>>,
+    /// Written by the supervisor: the session pool of today.
+    pub(crate) sessions: ArcSwapOption<Addr<SessionPoolActor>>,
     /// Written by the supervisor; by the handle that closes a client whose supervisor is gone.
     pub(crate) status: ArcSwap<Status>,
     /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.
@@ -66,6 +69,7 @@ impl Shared {
             cluster_time: ArcSwapOption::empty(),
             topology: ArcSwapOption::empty(),
             reaper: ArcSwapOption::empty(),
+            sessions: ArcSwapOption::empty(),
             status: ArcSwap::from_pointee(Status::Open),
             metadata: ArcSwap::from_pointee(metadata),
             keys: KeyCache::default(),

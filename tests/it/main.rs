@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod cancellation;
+mod commands;
 mod compression;
 mod crud;
 mod cursors;
@@ -12,4 +13,7 @@ mod failures;
 mod kit;
 mod misbehaviour;
 mod pools;
+mod prose;
 mod reaching;
+mod sessions;
+mod transactions;

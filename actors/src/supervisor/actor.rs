@@ -95,6 +95,7 @@ impl SupervisorActor {
         let topology = start(&self.plan.data, registry, birth(Role::Topology, first_tag + 2), topology);
         shared.topology.store(Some(Arc::new(topology.addr.clone())));
         shared.reaper.store(Some(Arc::new(reaper.addr.clone())));
+        shared.sessions.store(Some(Arc::new(sessions.addr.clone())));
         shared.status.store(Arc::new(Status::Open));
         shared.grown.notify();
         self.tree = Some(Tree { topology, sessions, reaper, first_tag });
@@ -287,6 +288,7 @@ impl Drop for SupervisorActor {
         }
         shared.topology.store(None);
         shared.reaper.store(None);
+        shared.sessions.store(None);
         shared.grown.notify();
         if self.closing.take().is_some() {
             self.plan.threads.end();

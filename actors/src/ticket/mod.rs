@@ -7,6 +7,7 @@
 //! If it dies: that is its answer.
 
 mod answer;
+mod explicit;
 mod lease;
 mod load;
 mod operation;
@@ -29,6 +30,7 @@ use tokio::sync::oneshot;
 pub(crate) use self::session::SessionHome;
 pub use self::{
     answer::{Answer, Pending, Reply, Setback, Unanswered},
+    explicit::{SessionMark, SharedSession, Turn},
     lease::{ConnectionInfo, Lease},
     operation::{Limits, Operation, SessionUse},
     session::HeldSession,
@@ -126,7 +128,7 @@ impl Ticket {
     pub(crate) fn succeed(mut self, reply: Reply) -> Option<Reply> {
         let mut slip = self.0.take()?;
         drop(slip.load.take());
-        drop(slip.lease.take());
+        slip.return_lease();
         slip.reply.send(Ok(reply)).err()?.ok()
     }
 
@@ -139,6 +141,15 @@ impl Ticket {
 }
 
 impl Slip {
+    /// Gives the connection back, and the explicit session, which may keep the connection.
+    fn return_lease(&mut self) {
+        let lease = self.lease.take();
+        match &self.operation.session {
+            SessionUse::Explicit(turn) => turn.conclude(self.stage, lease),
+            SessionUse::Implicit | SessionUse::None => drop(lease),
+        }
+    }
+
     fn fail(mut self: Box<Self>, cause: Cause) {
         let connection = self.lease.as_ref().map(|lease| lease.info().clone());
         if let (Cause::Abandoned, Stage::Writing | Stage::Written, Some(lease)) = (&cause, self.stage, &mut self.lease)
@@ -147,7 +158,7 @@ impl Slip {
             lease.mark_broken();
         }
         drop(self.load.take());
-        drop(self.lease.take());
+        self.return_lease();
         let failure = Failure { cause, server: self.server.take(), connection, stage: self.stage };
         let setback = Setback {
             failure,

@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use mongo_actors_protocol::{
-    command::{Request, Requirement, Unsupported},
+    command::{ReadConcernUse, Request, Requirement, Unsupported},
     concern::{ReadConcern, WriteConcern},
     retry::Retryability,
     selection::SelectionCriteria,
 };
 
+use super::explicit::Turn;
+
 /// Which server session an operation runs in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum SessionUse {
     /// One that the driver lends for the operation, if the server has sessions.
@@ -18,6 +20,8 @@ pub enum SessionUse {
     Implicit,
     /// None: for unacknowledged writes and for commands that must not carry one.
     None,
+    /// That of the application.
+    Explicit(Turn),
 }
 
 /// The sizes that a request was split by.
@@ -69,8 +73,10 @@ pub struct Operation {
     pub retryability: Retryability,
     /// Whether the caller will not make another attempt, whatever becomes of this one.
     pub last_attempt: bool,
-    /// Sent as `readConcern` unless empty.
+    /// Sent as `readConcern` unless empty, or as part of what a session makes of it.
     pub read_concern: Option<ReadConcern>,
+    /// What a session may add to its read concern.
+    pub read_concern_use: ReadConcernUse,
     /// Sent as `writeConcern` unless empty. With `w: 0` the server does not reply.
     pub write_concern: Option<WriteConcern>,
     /// Which server session it runs in.
@@ -98,6 +104,7 @@ impl Operation {
             retryability: Retryability::None,
             last_attempt: false,
             read_concern: None,
+            read_concern_use: ReadConcernUse::None,
             write_concern: None,
             session: SessionUse::Implicit,
             deadline: None,

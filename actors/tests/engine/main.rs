@@ -78,7 +78,7 @@ async fn persist(engine: &Engine, operation: Operation) -> Reply {
             Ok(reply) => return reply,
             Err(setback) => {
                 assert!(Instant::now() < end, "{}", setback.failure.cause);
-                answer = engine.repeat(*setback, Vec::new()).await.expect("the engine answers");
+                answer = engine.repeat(*setback, Vec::new(), None).await.expect("the engine answers");
             }
         }
     }

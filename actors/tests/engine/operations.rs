@@ -134,11 +134,11 @@ async fn acknowledged_writes_survive_the_death_of_a_primary() {
                     Err(setback) => {
                         repeated += 1;
                         assert!(setback.txn_number.is_some() || setback.session.is_none());
-                        let mut answer = engine.repeat(*setback, Vec::new()).await.expect("the engine answers");
+                        let mut answer = engine.repeat(*setback, Vec::new(), None).await.expect("the engine answers");
                         loop {
                             match answer {
                                 Ok(reply) => break reply,
-                                Err(setback) => answer = engine.repeat(*setback, Vec::new()).await.unwrap(),
+                                Err(setback) => answer = engine.repeat(*setback, Vec::new(), None).await.unwrap(),
                             }
                         }
                     }
