@@ -32,7 +32,7 @@ use super::{
 use crate::{
     connection_pool::{CheckOut, ConnectionDied, ConnectionEstablished, ConnectionPoolActor, DrainStarted},
     failure::{Cause, EstablishError},
-    reaper::{self, KillCursors},
+    reaper,
     runtime::{Context, SupervisedActor, clock},
     session_pool::{Equip, SessionPoolActor},
     shared::Shared,
@@ -360,28 +360,18 @@ impl ConnectionActor {
         if let Some(started) = exchange.started {
             CommandEvents::of(&self.plan.shared, &info).succeeded(&exchange, body.as_ref(), clock::now() - started);
         }
-        let draining = exchange.draining;
         let mut ticket = self.recycle(exchange);
         let mut session = ticket.session.take();
         if cursor_id != 0 && session.is_none() && uses_session(&ticket, &info) {
             session = self.session.take();
         }
-        if cursor_id != 0 && draining {
-            self.owe_cursor(&ticket, cursor_id, session.take());
-        }
         if cursor_id == 0 && self.session.is_none() {
             self.session = session.take();
         }
         let server = info.address.clone();
+        // A caller that is gone does not know of the cursor that was opened for it.
         if let Some(unread) = ticket.succeed(Reply { body, server, connection: info, session, lease: None }) {
             reaper::owe_cursor_of(&self.plan.shared, unread);
-        }
-    }
-
-    /// The caller went away while its cursor was being opened: nobody else knows of it.
-    fn owe_cursor(&self, ticket: &Ticket, cursor_id: i64, session: Option<HeldSession>) {
-        if let Some(debt) = KillCursors::for_abandoned(ticket, &self.plan.address, cursor_id, session) {
-            reaper::owe(&self.plan.shared, debt);
         }
     }
 

@@ -8,7 +8,7 @@ use mongo_actors_protocol::{
     selection::SelectionCriteria,
 };
 
-use crate::ticket::{HeldSession, Lease, Operation, Reply, Ticket};
+use crate::ticket::{HeldSession, Lease, Operation, Reply};
 
 /// A cursor that is still open on its server and that nobody will read any more.
 #[derive(Debug)]
@@ -28,32 +28,6 @@ pub struct KillCursors {
 }
 
 impl KillCursors {
-    /// The debt of an operation whose caller went away while the cursor was being opened. The reply of every command
-    /// that opens a cursor belongs to the collection that the command names.
-    pub(crate) fn for_abandoned(
-        ticket: &Ticket,
-        server: &Arc<ServerAddress>,
-        cursor_id: i64,
-        session: Option<HeldSession>,
-    ) -> Option<Self> {
-        let request = &ticket.operation.request;
-        let collection = match request.name.as_ref() {
-            "getMore" => request.body.get_str("collection").ok()?.to_owned(),
-            name => match request.body.get(name).ok()?? {
-                bson::RawBsonRef::String(collection) => collection.to_owned(),
-                _ => format!("$cmd.{name}"),
-            },
-        };
-        Some(Self {
-            server: server.clone(),
-            database: request.database.clone(),
-            collection,
-            cursor_id,
-            session,
-            lease: None,
-        })
-    }
-
     /// The debt of a reply that nobody read, if it has a cursor that is still open.
     pub(super) fn of_reply(reply: Reply) -> Option<Self> {
         let body = reply.body?;
