@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod commands;
 mod compression;
 mod crud;
 mod examples;
 mod failures;
+mod prose;
+mod sessions;
+mod transactions;
