@@ -1,0 +1,15 @@
+//! Certificates, and servers that show them.
+
+mod authority;
+mod certificate;
+mod der;
+mod server;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use authority::TlsAuthority;
+pub use certificate::{CertificateSpec, TlsCertificate};
+pub(crate) use server::accept;
+pub use server::{Handshake, ServerTls};
+pub(crate) use stream::Stream;
