@@ -7,6 +7,7 @@ pub mod address;
 pub mod auth;
 pub mod cmap;
 pub mod command;
+pub mod compression;
 pub mod concern;
 pub mod error;
 pub mod event;
