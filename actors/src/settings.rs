@@ -3,7 +3,7 @@
 use std::{env, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{
-    auth::credential::AuthMechanism,
+    auth::conversation::Conversation,
     cmap::PoolOptions,
     compression::is_available,
     handshake::{ClientMetadata, Environment, InvalidMetadata, OperatingSystem},
@@ -120,9 +120,10 @@ impl EngineSettings {
         if options.load_balanced {
             return unavailable("loadBalanced", "load-balanced mode", "name the servers themselves");
         }
-        match options.credential.as_ref().and_then(|credential| credential.mechanism) {
-            None | Some(AuthMechanism::ScramSha1 | AuthMechanism::ScramSha256) => Ok(()),
-            Some(_) => unavailable("authMechanism", "a mechanism other than SCRAM", "use SCRAM-SHA-256 or SCRAM-SHA-1"),
+        let mechanism = options.credential.as_ref().and_then(|credential| credential.mechanism);
+        match mechanism.filter(|mechanism| !Conversation::speaks(*mechanism)) {
+            Some(_) => unavailable("authMechanism", "this mechanism", "use SCRAM-SHA-256, MONGODB-X509 or PLAIN"),
+            None => Ok(()),
         }
     }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod auth;
 mod compression;
 mod crud;
 mod failures;
+mod tls;

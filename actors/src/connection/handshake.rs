@@ -14,7 +14,7 @@ use mongo_actors_protocol::{
 use super::link::{Link, LinkFault};
 use crate::{
     failure::{EstablishError, EstablishFault, EstablishStep},
-    net::{self, TlsFault},
+    net::{self, TlsFault, TlsRefusal},
     shared::Shared,
     ticket::Limits,
 };
@@ -109,7 +109,10 @@ fn specified_step(step: EstablishStep, fault: &EstablishFault) -> EstablishmentS
 
 impl From<io::Error> for EstablishFault {
     fn from(error: io::Error) -> Self {
-        Self::Network(Arc::new(error))
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<TlsRefusal>()) {
+            Some(TlsRefusal(reason)) => Self::Tls(reason.as_str().into()),
+            None => Self::Network(Arc::new(error)),
+        }
     }
 }
 

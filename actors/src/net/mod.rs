@@ -14,7 +14,7 @@ use std::io;
 use mongo_actors_protocol::address::ServerAddress;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub(crate) use tls::{Tls, TlsFault};
+pub(crate) use tls::{Tls, TlsFault, TlsRefusal};
 
 /// A host name could not be resolved.
 #[derive(Debug, thiserror::Error)]

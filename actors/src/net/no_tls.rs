@@ -18,6 +18,11 @@ pub(crate) enum TlsFault {
     Refused(String),
 }
 
+/// No connection has one.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct TlsRefusal(pub(crate) String);
+
 impl Tls {
     #[expect(clippy::unused_async, reason = "as with TLS")]
     pub(crate) async fn secure(&self, _: BoxedTransport, _: &ServerAddress) -> Result<BoxedTransport, TlsFault> {

@@ -10,8 +10,8 @@ use std::{
 };
 
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod, KeyPair,
+    KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -45,7 +45,6 @@ pub struct TlsAuthority(Arc<Inner>);
 struct Inner {
     params: CertificateParams,
     key: KeyPair,
-    certificate: Certificate,
     /// Certificates from this authority's own issuer up to, but without, the root.
     chain: Vec<String>,
     ca_file: PathBuf,
@@ -102,14 +101,16 @@ impl TlsAuthority {
         let certificate = params.self_signed(&key).map_err(refused)?;
         let files = Arc::new(Files { directory: Directory::create()?, written: AtomicU64::new(0) });
         let ca_file = files.write("ca.pem", certificate.pem())?;
-        Ok(Self(Arc::new(Inner { params, key, certificate, chain: Vec::new(), ca_file, rsa, files })))
+        Ok(Self(Arc::new(Inner { params, key, chain: Vec::new(), ca_file, rsa, files })))
     }
 
     fn params(name: &str) -> CertificateParams {
         let mut params = CertificateParams::default();
         params.distinguished_name = Default::default();
         params.distinguished_name.push(DnType::OrganizationName, "mongo-actors");
-        params.distinguished_name.push(DnType::CommonName, name);
+        // Two authorities must not take each other for the same.
+        let number: u32 = rand::random();
+        params.distinguished_name.push(DnType::CommonName, format!("{name} {number:08x}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages =
             vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
@@ -132,7 +133,7 @@ impl TlsAuthority {
         let mut chain = vec![certificate.pem()];
         chain.extend(self.0.chain.iter().cloned());
         let (ca_file, files) = (self.0.ca_file.clone(), self.0.files.clone());
-        Ok(Self(Arc::new(Inner { params, key, certificate, chain, ca_file, rsa: self.0.rsa, files })))
+        Ok(Self(Arc::new(Inner { params, key, chain, ca_file, rsa: self.0.rsa, files })))
     }
 
     /// The file with the root's certificate, for `tlsCAFile`.

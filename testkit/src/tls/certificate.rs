@@ -207,10 +207,6 @@ impl TlsCertificate {
     pub fn subject(&self) -> &str {
         &self.0.subject
     }
-
-    pub(super) fn key(&self) -> &KeyPair {
-        &self.0.key
-    }
 }
 
 fn subject(params: &CertificateParams) -> String {

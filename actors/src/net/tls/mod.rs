@@ -6,6 +6,7 @@
 mod config;
 mod identity;
 mod key;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -22,6 +23,7 @@ use rustls::{
 };
 use tokio_rustls::TlsConnector;
 
+use self::stream::Encrypted;
 use super::BoxedTransport;
 
 /// What all TLS connections of one client have in common.
@@ -61,7 +63,7 @@ impl Tls {
     ) -> Result<BoxedTransport, TlsFault> {
         let connector = TlsConnector::from(self.config.clone());
         let stream = connector.connect(server_name(address)?, transport).await.map_err(fault)?;
-        Ok(Box::new(stream))
+        Ok(Box::new(Encrypted::new(stream)))
     }
 }
 
@@ -80,18 +82,28 @@ fn server_name(address: &ServerAddress) -> Result<ServerName<'static>, TlsFault>
 }
 
 fn fault(error: io::Error) -> TlsFault {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(refusal) => TlsFault::Refused(describe(refusal)),
+    match refusal(&error) {
+        Some(reason) => TlsFault::Refused(reason),
         None => TlsFault::Io(error),
     }
 }
+
+/// What TLS has to say against the connection, if that is what the error is about.
+fn refusal(error: &io::Error) -> Option<String> {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).map(describe)
+}
+
+/// A fault of TLS after the handshake; with TLS 1.3 a server judges the client's certificate only then.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct TlsRefusal(pub(crate) String);
 
 /// The error as a sentence about what to do.
 fn describe(error: &rustls::Error) -> String {
     use rustls::{AlertDescription, CertificateError, Error};
 
     let hint = match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "its certificate is not signed by a trusted authority: name the authority's certificates with tlsCAFile"
         }
         Error::InvalidCertificate(CertificateError::Revoked) => "its certificate is revoked",
