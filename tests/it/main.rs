@@ -5,5 +5,6 @@
 mod auth;
 mod compression;
 mod crud;
+mod examples;
 mod failures;
 mod tls;
