@@ -11,11 +11,15 @@ use std::{
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod, KeyPair,
-    KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
+    KeyUsagePurpose, PublicKeyData, RevocationReason, RevokedCertParams, SerialNumber,
 };
 use time::{Duration, OffsetDateTime};
 
-use super::certificate::{CertificateSpec, TlsCertificate};
+use super::{
+    certificate::{CertificateSpec, TlsCertificate},
+    der,
+    ocsp::{self, CertId},
+};
 use crate::{
     error::{Error, Result},
     process::Directory,
@@ -213,6 +217,19 @@ impl TlsAuthority {
             key_identifier_method: KeyIdMethod::Sha256,
         };
         params.signed_by(&self.issuer()).map_err(refused)
+    }
+
+    pub(super) fn key(&self) -> &KeyPair {
+        &self.0.key
+    }
+
+    /// How requests of the Online Certificate Status Protocol name a certificate of this authority.
+    pub(super) fn cert_id(&self, certificate: &TlsCertificate) -> CertId {
+        CertId {
+            issuer_name_hash: ocsp::sha1(&der::name(&self.0.params.distinguished_name)),
+            issuer_key_hash: ocsp::sha1(self.0.key.der_bytes()),
+            serial: der::positive_integer(certificate.serial()),
+        }
     }
 
     pub(super) fn issuer(&self) -> Issuer<'_, &KeyPair> {

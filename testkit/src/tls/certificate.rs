@@ -203,6 +203,10 @@ impl TlsCertificate {
         &self.0.serial
     }
 
+    pub(super) fn key(&self) -> &KeyPair {
+        &self.0.key
+    }
+
     /// The subject as RFC 2253 writes it, which is the user name of MONGODB-X509.
     pub fn subject(&self) -> &str {
         &self.0.subject

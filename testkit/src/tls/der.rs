@@ -1,6 +1,6 @@
 //! Pieces of DER.
 
-use rcgen::CustomExtension;
+use rcgen::{CustomExtension, DistinguishedName, DnType, DnValue};
 use yasna::{Tag, construct_der, models::ObjectIdentifier};
 
 /// The extension that names responders (RFC 5280, section 4.2.2.1).
@@ -16,4 +16,31 @@ pub(super) fn authority_information_access(responders: &[String]) -> CustomExten
         });
     });
     CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content)
+}
+
+/// A name of which every part is a UTF-8 string, as `rcgen` writes it.
+pub(super) fn name(name: &DistinguishedName) -> Vec<u8> {
+    construct_der(|writer| {
+        writer.write_sequence(|writer| {
+            for (kind, value) in name.iter() {
+                let DnValue::Utf8String(value) = value else { continue };
+                let last = match kind {
+                    DnType::OrganizationName => 10,
+                    DnType::OrganizationalUnitName => 11,
+                    _ => 3,
+                };
+                writer.next().write_set(|writer| {
+                    writer.next().write_sequence(|writer| {
+                        writer.next().write_oid(&ObjectIdentifier::from_slice(&[2, 5, 4, last]));
+                        writer.next().write_utf8_string(value);
+                    });
+                });
+            }
+        });
+    })
+}
+
+/// An integer whose first bit is 0.
+pub(super) fn positive_integer(bytes: &[u8]) -> Vec<u8> {
+    construct_der(|writer| writer.write_bigint_bytes(bytes, true))
 }

@@ -3,6 +3,8 @@
 mod authority;
 mod certificate;
 mod der;
+mod ocsp;
+mod responder;
 mod server;
 mod stream;
 #[cfg(test)]
@@ -11,5 +13,7 @@ mod tests;
 pub use authority::TlsAuthority;
 pub use certificate::{CertificateSpec, TlsCertificate};
 pub(crate) use server::accept;
+pub use ocsp::{OcspAnswer, OcspStatus};
+pub use responder::{OcspBehaviour, OcspResponder};
 pub use server::{Handshake, ServerTls};
 pub(crate) use stream::Stream;
