@@ -20,5 +20,6 @@ pub mod retry;
 pub mod sdam;
 pub mod selection;
 pub mod session;
+pub mod transaction;
 pub mod uri;
 pub mod wire;

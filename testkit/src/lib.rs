@@ -85,5 +85,6 @@ pub use role::Role;
 pub use scripted::{Received, Reply, ScriptedServer, ScriptedServerBuilder};
 pub use stub::InstantStub;
 pub use tls::{
-    CertificateSpec, Handshake, OcspAnswer, OcspBehaviour, OcspResponder, OcspStatus, ServerTls, TlsAuthority, TlsCertificate,
+    CertificateSpec, Handshake, OcspAnswer, OcspBehaviour, OcspResponder, OcspStatus, ServerTls, TlsAuthority,
+    TlsCertificate,
 };

@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod auth;
+mod commands;
 mod compression;
 mod crud;
 mod examples;
 mod failures;
+mod prose;
+mod sessions;
 mod tls;
+mod transactions;

@@ -12,8 +12,8 @@ mod tests;
 
 pub use authority::TlsAuthority;
 pub use certificate::{CertificateSpec, TlsCertificate};
-pub(crate) use server::accept;
 pub use ocsp::{OcspAnswer, OcspStatus};
 pub use responder::{OcspBehaviour, OcspResponder};
+pub(crate) use server::accept;
 pub use server::{Handshake, ServerTls};
 pub(crate) use stream::Stream;

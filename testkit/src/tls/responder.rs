@@ -203,11 +203,7 @@ impl TlsAuthority {
     ///
     /// # Errors
     /// [`Error::System`](crate::Error::System) when it cannot be signed.
-    pub fn ocsp_response(
-        &self,
-        certificate: &crate::TlsCertificate,
-        answer: &OcspAnswer,
-    ) -> crate::Result<Vec<u8>> {
+    pub fn ocsp_response(&self, certificate: &crate::TlsCertificate, answer: &OcspAnswer) -> crate::Result<Vec<u8>> {
         let failed = |error: rcgen::Error| crate::Error::System {
             what: "an answer of the authority".into(),
             source: io::Error::other(error),
