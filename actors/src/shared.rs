@@ -19,6 +19,7 @@ use crate::{
     connection::KeyCache,
     event_publisher::EventSink,
     failure::Cause,
+    net::Tls,
     reaper::{Ledger, ReaperActor},
     runtime::Registry,
     session_pool::SessionPoolActor,
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) metadata: ArcSwap<ClientMetadata>,
     pub(crate) events: EventSink,
     pub(crate) keys: KeyCache,
+    /// None when connections are not encrypted.
+    pub(crate) tls: Option<Tls>,
     pub(crate) registry: Registry,
     /// What is owed to servers.
     pub(crate) ledger: Ledger,
@@ -61,6 +64,7 @@ impl Shared {
     /// When the client's description of itself cannot be sent, or no thread can be had for its events.
     pub(crate) fn new(settings: EngineSettings) -> Result<Self, StartError> {
         let metadata = settings.metadata()?;
+        let tls = settings.tls()?;
         let nothing_known = Topology::new(TopologySettings::from(&*settings.options), ObjectId::new());
         Ok(Self {
             events: EventSink::start(settings.listeners.clone())?,
@@ -73,6 +77,7 @@ impl Shared {
             status: ArcSwap::from_pointee(Status::Open),
             metadata: ArcSwap::from_pointee(metadata),
             keys: KeyCache::default(),
+            tls,
             registry: Registry::default(),
             ledger: Ledger::default(),
             gate: Gate::default(),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod auth;
 mod cancellation;
 mod commands;
 mod compression;
@@ -16,4 +17,5 @@ mod pools;
 mod prose;
 mod reaching;
 mod sessions;
+mod tls;
 mod transactions;
