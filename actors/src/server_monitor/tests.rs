@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What a topology would hear.
 #[derive(Debug)]
 enum Heard {
-    Checked(ServerDescription),
+    Checked(Box<ServerDescription>),
     Failed(CheckError),
     Observed(Observation),
 }
@@ -45,7 +45,7 @@ impl Handler<ServerChecked> for Ear {
 
     fn handle(&mut self, checked: ServerChecked, _: &mut Context<Self>) {
         let heard = match checked.outcome {
-            CheckOutcome::Checked(description) => Heard::Checked(*description),
+            CheckOutcome::Checked(description) => Heard::Checked(description),
             CheckOutcome::Failed(error) => Heard::Failed(error),
         };
         self.0.send(heard).unwrap();
@@ -98,7 +98,7 @@ impl Scene {
 
     async fn checked(&mut self) -> ServerDescription {
         match self.next().await {
-            Heard::Checked(description) => description,
+            Heard::Checked(description) => *description,
             other => panic!("{other:?}"),
         }
     }
