@@ -25,7 +25,7 @@ use mongo_actors_protocol::{
     wire::ReplyBody,
 };
 
-pub(crate) use self::executed::{Ended, Executed};
+pub(crate) use self::executed::{Ended, Executed, Home};
 use crate::{
     client::Client,
     error::{Error, ErrorKind, Result},
