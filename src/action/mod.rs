@@ -33,6 +33,8 @@ mod search_index;
 mod update;
 
 #[cfg(test)]
+mod bulk_tests;
+#[cfg(test)]
 mod tests;
 
 use std::{
