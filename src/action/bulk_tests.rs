@@ -221,11 +221,7 @@ async fn a_clients_bulk_write_is_split_and_merged() {
 #[tokio::test]
 async fn a_cursor_is_read_to_its_end_before_the_next_command() {
     let server = modern()
-        .nth(
-            "bulkWrite",
-            0,
-            bulk_reply(doc! { "nInserted": 3 }, [doc! { "ok": 1, "idx": 0, "n": 1 }], 99),
-        )
+        .nth("bulkWrite", 0, bulk_reply(doc! { "nInserted": 3 }, [doc! { "ok": 1, "idx": 0, "n": 1 }], 99))
         .on(
             "getMore",
             Reply::document(doc! { "ok": 1, "cursor": { "id": 0_i64, "ns": "admin.$cmd.bulkWrite", "nextBatch": [
@@ -236,8 +232,7 @@ async fn a_cursor_is_read_to_its_end_before_the_next_command() {
         .await
         .unwrap();
     let client = client_of(&server, "");
-    let result =
-        client.bulk_write((0..4).map(|id| here(insert(id)))).verbose_results(true).comment("c").await.unwrap();
+    let result = client.bulk_write((0..4).map(|id| here(insert(id)))).verbose_results(true).comment("c").await.unwrap();
     let verbose = result.verbose_results.unwrap();
     assert_eq!(verbose.insert_results.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
     let names: Vec<_> = server.received().iter().map(|command| command.name.clone()).collect();
@@ -318,8 +313,7 @@ async fn a_clients_bulk_write_refuses_what_cannot_be_done() {
 
 #[tokio::test]
 async fn a_document_too_large_for_the_server_is_never_sent() {
-    let server =
-        modern().hello(doc! { "maxBsonObjectSize": 60 }).with("insert", counted).start().await.unwrap();
+    let server = modern().hello(doc! { "maxBsonObjectSize": 60 }).with("insert", counted).start().await.unwrap();
     let client = client_of(&server, "");
     let large = || InsertOneModel::new(doc! { "text": "x".repeat(100) });
     for _ in 0..2 {

@@ -55,7 +55,8 @@ async fn a_hundred_thousand_mixed_writes_arrive() {
     let all = u64::try_from(half).unwrap() * 2;
     assert_eq!((result.inserted_count, result.matched_count, result.modified_count), (all, all, all));
     assert_eq!(things.count_documents(doc! { "x": 1 }).await.unwrap(), 180 + all);
-    let removals = (0..2 * half).map(|id| WriteModel::<Document>::from(DeleteOneModel::new(doc! { "_id": 1_000 + id })));
+    let removals =
+        (0..2 * half).map(|id| WriteModel::<Document>::from(DeleteOneModel::new(doc! { "_id": 1_000 + id })));
     let writes = removals.chain((0..10_000).map(|id| insert(-1 - id)));
     let result = things.bulk_write(writes).ordered(false).await.unwrap();
     assert_eq!((result.deleted_count, result.inserted_count), (all, 10_000));
@@ -95,16 +96,21 @@ async fn a_failure_in_the_middle_stops_what_is_ordered() {
     things.delete_many(doc! {}).await.unwrap();
     let error = things.bulk_write(writes()).ordered(false).await.unwrap_err();
     let partial = error.partial_bulk_write().unwrap();
-    assert_eq!(partial.write_errors.iter().map(|error| error.index).collect::<Vec<_>>(), (150..200).collect::<Vec<_>>());
+    assert_eq!(
+        partial.write_errors.iter().map(|error| error.index).collect::<Vec<_>>(),
+        (150..200).collect::<Vec<_>>()
+    );
     assert_eq!((partial.partial_result.inserted_count, partial.partial_result.modified_count), (250, 250));
     let missing: Vec<_> = (150..200).filter(|at| partial.partial_result.inserted_ids.contains_key(at)).collect();
     assert!(missing.is_empty());
 
-    let upserts = (1_000..1_003).map(|id| {
-        UpdateOneModel::new(doc! { "_id": id }, doc! { "$set": { "x": 1 } }).upsert(true).into()
-    });
+    let upserts = (1_000..1_003)
+        .map(|id| UpdateOneModel::new(doc! { "_id": id }, doc! { "$set": { "x": 1 } }).upsert(true).into());
     let result = things.bulk_write(upserts.collect::<Vec<WriteModel>>()).await.unwrap();
-    assert_eq!(result.upserted_ids.into_iter().collect::<Vec<_>>(), [(0, 1000.into()), (1, 1001.into()), (2, 1002.into())]);
+    assert_eq!(
+        result.upserted_ids.into_iter().collect::<Vec<_>>(),
+        [(0, 1000.into()), (1, 1001.into()), (2, 1002.into())]
+    );
     client.close().await;
 }
 
@@ -189,7 +195,8 @@ async fn a_client_writes_to_several_collections_at_once() {
     assert!(verbose.insert_results[&1].inserted_id.as_object_id().is_some());
     assert_eq!(verbose.update_results[&4].upserted_id, Some(Bson::Int32(9)));
     assert_eq!(verbose.delete_results[&6].deleted_count, 1);
-    let left: Vec<_> = client.database("it").collection::<Document>("b").find(doc! {}).await.unwrap().to_vec().await.unwrap();
+    let left: Vec<_> =
+        client.database("it").collection::<Document>("b").find(doc! {}).await.unwrap().to_vec().await.unwrap();
     assert_eq!(left, [doc! { "_id": 9, "x": 9 }]);
 
     let twice = [1, 2, 1, 3].map(|id| namespaced("c", InsertOneModel::new(doc! { "_id": id })));

@@ -5,3 +5,4 @@
 mod bulk;
 mod crud;
 mod failures;
+mod prose;

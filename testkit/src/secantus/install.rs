@@ -30,8 +30,15 @@ pub(super) fn cached_or_installed() -> Result<PathBuf, ProvisionError> {
     lock.lock().map_err(|error| at(&lock_path, error))?;
     if !whole.is_file() {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
-        run(Command::new(environment.join("bin/python3"))
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", PACKAGE]))?;
+        run(Command::new(environment.join("bin/python3")).args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-cache-dir",
+            PACKAGE,
+        ]))?;
         File::create(&whole).map_err(|error| at(&whole, error))?;
     }
     Ok(program)

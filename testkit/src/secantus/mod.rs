@@ -99,7 +99,8 @@ async fn start(program: &Path) -> Result<Secantus> {
     let port = ports::free_port().map_err(Error::system("a port for a server"))?;
     let log = directory.path().join("secantus.log");
     let data = directory.path().join("data");
-    let mut arguments: Vec<OsString> = ["--host", "127.0.0.1", "--enable-test-commands", "--port"].map(Into::into).into();
+    let mut arguments: Vec<OsString> =
+        ["--host", "127.0.0.1", "--enable-test-commands", "--port"].map(Into::into).into();
     arguments.extend([port.to_string().into(), "--storage-path".into(), data.into_os_string()]);
     let process = ServerProcess::spawn(program, &arguments, &log)
         .await

@@ -1,0 +1,3 @@
+//! The prose tests of the specifications: those that no test file can express. Named by specification and number.
+
+mod crud;
