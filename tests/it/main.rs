@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod bulk;
+mod compression;
 mod crud;
+mod examples;
 mod failures;
 mod prose;

@@ -81,7 +81,7 @@ pub struct Items {
 }
 
 /// What the writes of a command are.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Content {
     /// Inserts alone, with the `_id` of each document.
     Inserts(Vec<Bson>),
@@ -92,6 +92,7 @@ pub enum Content {
     /// Of any kind.
     Mixed(Vec<WriteKind>),
     /// Of any kind, which nobody wants to know.
+    #[default]
     Unnamed,
 }
 
@@ -104,12 +105,6 @@ pub enum WriteKind {
     Update,
     /// A delete.
     Delete,
-}
-
-impl Default for Content {
-    fn default() -> Self {
-        Self::Unnamed
-    }
 }
 
 impl Content {
