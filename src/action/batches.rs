@@ -194,7 +194,8 @@ impl<M: Batches + Send, P> Run<'_, M, P> {
     async fn drain(&mut self, executed: &mut Executed) -> Result<()> {
         let terms =
             Terms { budget: self.budget, operation_id: self.operation_id.unwrap_or_default(), ..Terms::default() };
-        let mut cursor = Core::opened_by(self.call.client(), &CodecOptions::default(), terms, executed)?;
+        let session = self.call.given_session();
+        let mut cursor = Core::opened_by(self.call.client(), &CodecOptions::default(), terms, executed, session)?;
         while let Some(result) = cursor.next().await? {
             self.machine.record_result(RawDocument::from_bytes(&result).map_err(Error::invalid_reply)?)?;
         }

@@ -16,6 +16,7 @@ use super::{
     setters::fluent,
 };
 use crate::{
+    ClientSession,
     collection::{Collection, CollectionHandle},
     error::{BulkWriteError, Error, ErrorKind, Partial, Result},
 };
@@ -73,21 +74,22 @@ impl<T> Collection<T> {
         I: IntoIterator,
     {
         let options = BulkWriteOptions::default();
-        BulkWrite { collection: self.handle(), writes: writes.into_iter(), options, timeout: None }
+        BulkWrite { collection: self.handle(), writes: writes.into_iter(), options, timeout: None, session: None }
     }
 }
 
 /// Executes any number of writes. Made by [`Collection::bulk_write`]; awaiting it gives the counts.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct BulkWrite<'a, I> {
     collection: &'a Arc<CollectionHandle>,
     writes: I,
     options: BulkWriteOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 fluent! { ['a, I] BulkWrite<'a, I>, BulkWriteOptions {
+    session,
     bypass_document_validation, comment, let_vars, ordered, write_concern,
 } }
 
@@ -100,9 +102,10 @@ where
     type IntoFuture = ActionFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, writes, options, timeout } = self;
+        let Self { collection, writes, options, timeout, session } = self;
         ActionFuture::new(async move {
-            let call = collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+            let call =
+                collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
             let machine = CollectionBulk::new(&collection.namespace, &options, known_limits(&call))?;
             let push = |machine: &mut CollectionBulk, write: I::Item| machine.push(&write, ObjectId::new);
             finish(batches::run(call, machine, writes, push).await, call.is_acknowledged())

@@ -15,6 +15,7 @@ use super::{
     setters::{fluent, setter},
 };
 use crate::{
+    ClientSession,
     client::Client,
     error::{ClientBulkWriteError, Error, ErrorKind, Partial, Result},
 };
@@ -70,21 +71,22 @@ impl Client {
         I: IntoIterator,
     {
         let options = ClientBulkWriteOptions::default();
-        ClientBulkWrite { client: self, writes: writes.into_iter(), options, timeout: None }
+        ClientBulkWrite { client: self, writes: writes.into_iter(), options, timeout: None, session: None }
     }
 }
 
 /// Executes any number of writes. Made by [`Client::bulk_write`]; awaiting it gives the counts.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct ClientBulkWrite<'a, I> {
     client: &'a Client,
     writes: I,
     options: ClientBulkWriteOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 fluent! { ['a, I] ClientBulkWrite<'a, I>, ClientBulkWriteOptions {
+    session,
     bypass_document_validation, comment, let_vars, ordered, write_concern,
 } }
 
@@ -104,9 +106,10 @@ where
     type IntoFuture = ActionFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { client, writes, options, timeout } = self;
+        let Self { client, writes, options, timeout, session } = self;
         ActionFuture::new(async move {
-            let call = client.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+            let call =
+                client.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
             if !call.is_acknowledged() {
                 check_unacknowledged(&options)?;
             }

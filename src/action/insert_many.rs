@@ -16,6 +16,7 @@ use super::{
     setters::fluent,
 };
 use crate::{
+    ClientSession,
     collection::{Collection, CollectionHandle},
     error::{Error, ErrorKind, InsertManyError, Partial, Result},
 };
@@ -63,23 +64,25 @@ impl<T> Collection<T> {
             input: documents.into_iter(),
             options: InsertManyOptions::default(),
             timeout: None,
+            session: None,
             documents: PhantomData,
         }
     }
 }
 
 /// Inserts documents. Made by [`Collection::insert_many`]; awaiting it gives their `_id`s.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct InsertMany<'a, T, I> {
     collection: &'a Arc<CollectionHandle>,
     input: I,
     options: InsertManyOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
     documents: PhantomData<fn() -> T>,
 }
 
 fluent! { ['a, T, I] InsertMany<'a, T, I>, InsertManyOptions {
+    session,
     bypass_document_validation, comment, ordered, write_concern,
 } }
 
@@ -92,9 +95,10 @@ where
     type IntoFuture = ActionFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, input, options, timeout, .. } = self;
+        let Self { collection, input, options, timeout, session, .. } = self;
         ActionFuture::new(async move {
-            let call = collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+            let call =
+                collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
             let InsertManyOptions { bypass_document_validation, ordered, comment, .. } = options;
             let options =
                 BulkWriteOptions { ordered, bypass_document_validation, comment, ..BulkWriteOptions::default() };

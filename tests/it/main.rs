@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod bulk;
+mod commands;
 mod compression;
 mod crud;
 mod examples;
 mod failures;
 mod prose;
+mod sessions;
+mod transactions;
