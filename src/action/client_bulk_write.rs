@@ -108,8 +108,7 @@ where
     fn into_future(self) -> Self::IntoFuture {
         let Self { client, writes, options, timeout, session } = self;
         ActionFuture::new(async move {
-            let call =
-                client.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
+            let call = client.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
             if !call.is_acknowledged() {
                 check_unacknowledged(&options)?;
             }
