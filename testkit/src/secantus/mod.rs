@@ -75,7 +75,7 @@ impl Secantus {
 
     /// A connection string with further options, such as `("maxPoolSize", "5")`.
     pub fn uri_with(&self, options: &[(&str, &str)]) -> String {
-        compose_uri(&[self.address.to_string()], None, options)
+        compose_uri(&[self.address.to_string()], None, None, options)
     }
 
     /// Runs a command on a connection of the kit's own.
@@ -88,7 +88,7 @@ impl Secantus {
     pub async fn run_command(&self, database: &str, command: Document) -> Result<Document> {
         let (address, database) = (self.address, database.to_owned());
         background::run(async move {
-            Client::connect(address, None, PATIENCE).await?.command(&database, command, PATIENCE).await
+            Client::connect(address, None, None, PATIENCE).await?.command(&database, command, PATIENCE).await
         })
         .await
     }
@@ -112,7 +112,7 @@ async fn start(program: &Path) -> Result<Secantus> {
         Error::Start { port, reason, log: lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n") }
     };
     let deadline = Instant::now() + PATIENCE;
-    while Client::connect(address, None, Duration::from_secs(2)).await.is_err() {
+    while Client::connect(address, None, None, Duration::from_secs(2)).await.is_err() {
         if let Some(status) = process.exit_status() {
             return Err(failure(format!("it ended with status {status}")));
         }
