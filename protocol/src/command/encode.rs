@@ -60,6 +60,18 @@ impl EncodeError {
     }
 }
 
+/// Bytes of an ordinary command, apart from the documents in it.
+const ORDINARY: usize = 120;
+
+/// An empty document with room for an ordinary command and for documents of `more` bytes: without it, a command is
+/// moved to a larger place several times while it is encoded.
+pub(crate) fn roomy_document(more: usize) -> RawDocumentBuf {
+    const EMPTY: [u8; 5] = [5, 0, 0, 0, 0];
+    let mut bytes = Vec::with_capacity(ORDINARY + more);
+    bytes.extend_from_slice(&EMPTY);
+    RawDocumentBuf::from_bytes(bytes).expect("an empty document is well formed")
+}
+
 /// A value that can become an element of a command document.
 pub(crate) trait Element {
     /// Appends the value under `key`, or nothing when it is absent.
