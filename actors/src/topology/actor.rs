@@ -1,6 +1,6 @@
 //! The topology's handlers: selection and routing of tickets, and the shell around the machine.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use actix::{Actor, Addr, AsyncContext, Handler, Supervised};
 use bson::oid::ObjectId;
@@ -53,7 +53,7 @@ pub(crate) struct TopologyPlan {
 pub(crate) struct TopologyActor {
     plan: TopologyPlan,
     topology: Topology,
-    servers: HashMap<ServerAddress, Server>,
+    servers: BTreeMap<ServerAddress, Server>,
     /// Pools that were closed and still have connections in use.
     retired: Vec<(u64, Child<ConnectionPoolActor>)>,
     waiting: WaitingList,
@@ -81,7 +81,7 @@ impl TopologyActor {
         Self {
             plan,
             topology,
-            servers: HashMap::new(),
+            servers: BTreeMap::new(),
             retired: Vec::new(),
             waiting: WaitingList::default(),
             births: 0,
