@@ -4,3 +4,4 @@
 
 mod crud;
 mod failures;
+mod lifecycle;

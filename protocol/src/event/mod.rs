@@ -2,7 +2,7 @@
 //!
 //! Follows the command logging and monitoring, the connection pooling and the server discovery monitoring
 //! specifications. Events are cheap to clone and own what they show. The pool's events are defined with the pool
-//! ([`cmap`](crate::cmap)).
+//! ([`cmap`](crate::cmap)) and shown here.
 
 mod command;
 mod extended_json;
@@ -23,6 +23,11 @@ pub use heartbeat::{
 pub use listener::{
     CommandListener, Delivery, HeartbeatListener, PoolListener, ServerListener, TopologyListener, deliver_pool_event,
     deliver_sdam_event,
+};
+pub use crate::cmap::{
+    ConnectionCheckedInEvent, ConnectionCheckedOutEvent, ConnectionCheckoutFailedEvent, ConnectionCheckoutFailedReason,
+    ConnectionCheckoutStartedEvent, ConnectionClosedEvent, ConnectionClosedReason, ConnectionCreatedEvent,
+    ConnectionReadyEvent, PoolClearedEvent, PoolClosedEvent, PoolCreatedEvent, PoolReadyEvent,
 };
 pub use sdam::{
     ServerClosedEvent, ServerDescriptionChangedEvent, ServerOpeningEvent, TopologyClosedEvent,
