@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod commands;
+mod compression;
 mod crud;
+mod examples;
 mod failures;
 mod lifecycle;
+mod prose;
+mod sessions;
+mod transactions;

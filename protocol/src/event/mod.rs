@@ -11,6 +11,11 @@ mod listener;
 pub mod redaction;
 mod sdam;
 
+pub use crate::cmap::{
+    ConnectionCheckedInEvent, ConnectionCheckedOutEvent, ConnectionCheckoutFailedEvent, ConnectionCheckoutFailedReason,
+    ConnectionCheckoutStartedEvent, ConnectionClosedEvent, ConnectionClosedReason, ConnectionCreatedEvent,
+    ConnectionReadyEvent, PoolClearedEvent, PoolClosedEvent, PoolCreatedEvent, PoolReadyEvent,
+};
 pub use command::{
     CommandEvent, CommandFailedEvent, CommandFailure, CommandInfo, CommandStartedEvent, CommandSucceededEvent,
     ConnectionInfo,
@@ -23,11 +28,6 @@ pub use heartbeat::{
 pub use listener::{
     CommandListener, Delivery, HeartbeatListener, PoolListener, ServerListener, TopologyListener, deliver_pool_event,
     deliver_sdam_event,
-};
-pub use crate::cmap::{
-    ConnectionCheckedInEvent, ConnectionCheckedOutEvent, ConnectionCheckoutFailedEvent, ConnectionCheckoutFailedReason,
-    ConnectionCheckoutStartedEvent, ConnectionClosedEvent, ConnectionClosedReason, ConnectionCreatedEvent,
-    ConnectionReadyEvent, PoolClearedEvent, PoolClosedEvent, PoolCreatedEvent, PoolReadyEvent,
 };
 pub use sdam::{
     ServerClosedEvent, ServerDescriptionChangedEvent, ServerOpeningEvent, TopologyClosedEvent,

@@ -39,8 +39,7 @@ impl Context {
 /// Runs `test` on `deployment`, and leaves the servers as they were.
 pub(super) async fn run(file: &TestFile, test: &Test, deployment: Deployment) -> Outcome {
     let faulty = mentions(&test.operations, &["failPoint", "targetedFailPoint"]);
-    let context =
-        Context { deployment, entities: EntityMap::default(), fail_points: FailPoints::default(), faulty };
+    let context = Context { deployment, entities: EntityMap::default(), fail_points: FailPoints::default(), faulty };
     let context = Arc::new(context);
     let outcome = execute(&context, file, test).await;
     let cleaned = clean_up(&context, test, outcome.is_err()).await;
@@ -132,7 +131,8 @@ async fn insert(context: &Context, data: &CollectionData) -> Outcome {
 
 /// Sees that a collection holds exactly what the file says.
 async fn verify_outcome(context: &Context, data: &CollectionData) -> Outcome {
-    let collection = collection(context, data).with_options(CollectionOptions::new().read_concern(ReadConcern::local()));
+    let collection =
+        collection(context, data).with_options(CollectionOptions::new().read_concern(ReadConcern::local()));
     let at = |error: mongo_actors::Error| failure!("the outcome: {error}");
     let mut found = collection.find(doc! {}).sort(doc! { "_id": 1 }).await.map_err(at)?;
     let found = Bson::from(found.to_vec().await.map_err(at)?);

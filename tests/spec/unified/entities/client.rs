@@ -21,11 +21,7 @@ pub(crate) struct ClientEntity {
 impl ClientEntity {
     /// Makes a client. When its servers are to be `faulty` it looks at them more often, so that it finds them again
     /// sooner.
-    pub(super) async fn create(
-        entity: &schema::ClientEntity,
-        deployment: &Deployment,
-        faulty: bool,
-    ) -> Outcome<Self> {
+    pub(super) async fn create(entity: &schema::ClientEntity, deployment: &Deployment, faulty: bool) -> Outcome<Self> {
         refuse_what_is_missing(entity)?;
         let options = entity.uri_options.clone().unwrap_or_default().0;
         let mut uri_options = resolved(&options)?;

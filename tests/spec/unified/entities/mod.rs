@@ -106,7 +106,9 @@ impl EntityMap {
             schema::Entity::Thread(entity) => self.insert(&entity.id, Entity::Thread(Arc::default())),
             schema::Entity::Session(entity) => Err(failure!("sessions of client {} are a later part", entity.client)),
             schema::Entity::Bucket(_) => Err(failure!("GridFS is a later part of the driver")),
-            schema::Entity::ClientEncryption(_) => Err(failure!("client-side encryption is a later part of the driver")),
+            schema::Entity::ClientEncryption(_) => {
+                Err(failure!("client-side encryption is a later part of the driver"))
+            }
         }
     }
 

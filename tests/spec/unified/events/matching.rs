@@ -11,16 +11,11 @@ use crate::unified::{
 };
 
 /// Sees that the events of one monitor are exactly the expected ones, in order.
-pub(crate) fn verify(
-    matcher: Matcher<'_>,
-    expected: &ExpectedEvents,
-    ignore_extra: bool,
-    events: &[Event],
-) -> Outcome {
+pub(crate) fn verify(matcher: Matcher<'_>, expected: &ExpectedEvents, ignore_extra: bool, events: &[Event]) -> Outcome {
     match expected {
-        ExpectedEvents::Command(expected) => sequence(Monitor::Command, expected, ignore_extra, events, |one, event| {
-            command(matcher, one, event)
-        }),
+        ExpectedEvents::Command(expected) => {
+            sequence(Monitor::Command, expected, ignore_extra, events, |one, event| command(matcher, one, event))
+        }
         ExpectedEvents::Cmap(expected) => sequence(Monitor::Cmap, expected, ignore_extra, events, cmap),
         ExpectedEvents::Sdam(expected) => sequence(Monitor::Sdam, expected, ignore_extra, events, sdam),
     }

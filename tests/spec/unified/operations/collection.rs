@@ -51,10 +51,16 @@ pub(super) async fn execute(
         "findOneAndDelete" | "findOneAndReplace" | "findOneAndUpdate" => {
             find_and_modify::execute(collection, name, arguments).await
         }
-        "createIndex" | "dropIndex" | "dropIndexes" | "listIndexes" | "listIndexNames" | "createSearchIndex"
-        | "createSearchIndexes" | "dropSearchIndex" | "listSearchIndexes" | "updateSearchIndex" => {
-            index::execute(collection, name, arguments).await
-        }
+        "createIndex"
+        | "dropIndex"
+        | "dropIndexes"
+        | "listIndexes"
+        | "listIndexNames"
+        | "createSearchIndex"
+        | "createSearchIndexes"
+        | "dropSearchIndex"
+        | "listSearchIndexes"
+        | "updateSearchIndex" => index::execute(collection, name, arguments).await,
         _ => Err(unsupported("a collection", name).into()),
     }
 }

@@ -28,9 +28,7 @@ pub(super) async fn execute(
             let cursor = run_cursor_command(database, arguments).await?;
             Ok(Value::Documents(results::drained(cursor).await?))
         }
-        "createCommandCursor" => {
-            Ok(Value::Cursor(CursorEntity::new(run_cursor_command(database, arguments).await?)))
-        }
+        "createCommandCursor" => Ok(Value::Cursor(CursorEntity::new(run_cursor_command(database, arguments).await?))),
         "aggregate" => aggregate(database, arguments).await,
         "createCollection" => create_collection(database, arguments).await,
         "dropCollection" => drop_collection(database, arguments).await,
@@ -58,10 +56,7 @@ async fn run_command(database: &Database, mut arguments: Arguments) -> Attempt<V
     Ok(Value::Bson(run.await?.into()))
 }
 
-async fn run_cursor_command(
-    database: &Database,
-    mut arguments: Arguments,
-) -> Attempt<mongo_actors::Cursor<Document>> {
+async fn run_cursor_command(database: &Database, mut arguments: Arguments) -> Attempt<mongo_actors::Cursor<Document>> {
     let mut run = database.run_cursor_command(command(&mut arguments)?);
     set!(run, arguments, {
         "readPreference" => selection_criteria: ReadPreference, "batchSize" => batch_size: u32,

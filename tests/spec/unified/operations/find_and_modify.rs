@@ -14,11 +14,7 @@ use crate::unified::{
     failure::Attempt,
 };
 
-pub(super) async fn execute(
-    collection: &Collection<Document>,
-    name: &str,
-    mut arguments: Arguments,
-) -> Attempt<Value> {
+pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut arguments: Arguments) -> Attempt<Value> {
     let filter: Document = arguments.require("filter")?;
     match name {
         "findOneAndDelete" => {

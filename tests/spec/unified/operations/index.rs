@@ -14,11 +14,7 @@ use crate::unified::{
     failure::{Attempt, Outcome},
 };
 
-pub(super) async fn execute(
-    collection: &Collection<Document>,
-    name: &str,
-    mut arguments: Arguments,
-) -> Attempt<Value> {
+pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut arguments: Arguments) -> Attempt<Value> {
     match name {
         "createIndex" => create_index(collection, arguments).await,
         "dropIndex" => {

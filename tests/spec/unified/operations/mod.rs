@@ -106,9 +106,7 @@ async fn attempt(context: &Arc<Context>, operation: &Operation) -> Attempt<Value
         Entity::Database(database) => database::execute(context, &database, name, arguments).await,
         Entity::Collection(collection) => collection::execute(context, &collection, name, arguments).await,
         Entity::Cursor(cursor) => cursor::execute(&cursor, name, arguments).await,
-        Entity::Thread(_) | Entity::Topology(_) | Entity::Bson(_) => {
-            Err(unsupported(&operation.object, name).into())
-        }
+        Entity::Thread(_) | Entity::Topology(_) | Entity::Bson(_) => Err(unsupported(&operation.object, name).into()),
     }
 }
 

@@ -39,8 +39,7 @@ pub(super) fn insert_one(result: &InsertOneResult) -> Bson {
 
 pub(super) fn insert_many(result: &InsertManyResult) -> Bson {
     let count = i64::try_from(result.inserted_ids.len()).unwrap_or(i64::MAX);
-    let mut document =
-        doc! { "acknowledged": result.acknowledged, "insertedIds": by_index(&result.inserted_ids) };
+    let mut document = doc! { "acknowledged": result.acknowledged, "insertedIds": by_index(&result.inserted_ids) };
     if result.acknowledged {
         // The specification describes the result as that of a bulk write.
         document.extend(doc! {

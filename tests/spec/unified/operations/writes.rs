@@ -15,11 +15,7 @@ use crate::unified::{
     failure::Attempt,
 };
 
-pub(super) async fn execute(
-    collection: &Collection<Document>,
-    name: &str,
-    mut arguments: Arguments,
-) -> Attempt<Value> {
+pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut arguments: Arguments) -> Attempt<Value> {
     match name {
         "insertOne" => insert_one(collection, arguments).await,
         "insertMany" => insert_many(collection, arguments).await,
