@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod auth;
 mod commands;
 mod compression;
 mod crud;
@@ -10,4 +11,5 @@ mod failures;
 mod lifecycle;
 mod prose;
 mod sessions;
+mod tls;
 mod transactions;
