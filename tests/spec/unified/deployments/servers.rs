@@ -28,7 +28,7 @@ impl Group {
 
 /// The servers of a group, running.
 pub(super) enum Servers {
-    Standalone(Standalone),
+    Standalone(Box<Standalone>),
     ReplicaSet(Box<Fronted>),
 }
 
@@ -47,7 +47,7 @@ fn broken(error: mongo_actors_testkit::Error) -> Failure {
 impl Servers {
     pub(super) async fn start(group: Group) -> Outcome<Self> {
         match group {
-            Group::Standalone => Standalone::start().await.map(Self::Standalone).map_err(broken),
+            Group::Standalone => Standalone::start().await.map(Box::new).map(Self::Standalone).map_err(broken),
             Group::ReplicaSet => Self::fronted(ReplicaSet::builder(3)).await,
             Group::SecureReplicaSet => Self::fronted(ReplicaSet::builder(1).auth("user", "secret")).await,
         }

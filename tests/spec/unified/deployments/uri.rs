@@ -12,7 +12,8 @@ pub(crate) fn with_options(base: &str, options: &Document) -> Outcome<String> {
     let is_direct = options.get_bool("directConnection").unwrap_or(false);
     let is_kept = |name: &str| {
         let is_overridden = options.keys().any(|key| key.eq_ignore_ascii_case(name));
-        !is_overridden && !(is_direct && name == "replicaSet")
+        let is_out_of_place = is_direct && name == "replicaSet";
+        !is_overridden && !is_out_of_place
     };
     let kept = given.split('&').filter(|option| !option.is_empty());
     let mut all: Vec<String> =

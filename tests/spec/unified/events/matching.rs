@@ -90,14 +90,14 @@ fn command(matcher: Matcher<'_>, expected: &CommandEvent, event: &Event) -> Outc
 
 fn cmap(expected: &CmapEvent, event: &Event) -> Outcome {
     match (expected, event) {
-        (CmapEvent::PoolCreatedEvent(_), Event::PoolCreated(_))
-        | (CmapEvent::PoolReadyEvent(_), Event::PoolReady(_))
-        | (CmapEvent::PoolClosedEvent(_), Event::PoolClosed(_))
-        | (CmapEvent::ConnectionCreatedEvent(_), Event::ConnectionCreated(_))
-        | (CmapEvent::ConnectionReadyEvent(_), Event::ConnectionReady(_))
-        | (CmapEvent::ConnectionCheckOutStartedEvent(_), Event::ConnectionCheckOutStarted(_))
-        | (CmapEvent::ConnectionCheckedOutEvent(_), Event::ConnectionCheckedOut(_))
-        | (CmapEvent::ConnectionCheckedInEvent(_), Event::ConnectionCheckedIn(_)) => Ok(()),
+        (CmapEvent::PoolCreatedEvent(_), Event::PoolCreated)
+        | (CmapEvent::PoolReadyEvent(_), Event::PoolReady)
+        | (CmapEvent::PoolClosedEvent(_), Event::PoolClosed)
+        | (CmapEvent::ConnectionCreatedEvent(_), Event::ConnectionCreated)
+        | (CmapEvent::ConnectionReadyEvent(_), Event::ConnectionReady)
+        | (CmapEvent::ConnectionCheckOutStartedEvent(_), Event::ConnectionCheckOutStarted)
+        | (CmapEvent::ConnectionCheckedOutEvent(_), Event::ConnectionCheckedOut)
+        | (CmapEvent::ConnectionCheckedInEvent(_), Event::ConnectionCheckedIn) => Ok(()),
         (CmapEvent::PoolClearedEvent(expected), Event::PoolCleared(event)) => {
             service_id(expected.has_service_id, event.service_id)?;
             let interrupts = expected.interrupt_in_use_connections;
@@ -115,8 +115,8 @@ fn cmap(expected: &CmapEvent, event: &Event) -> Outcome {
 
 fn sdam(expected: &SdamEvent, event: &Event) -> Outcome {
     match (expected, event) {
-        (SdamEvent::TopologyOpeningEvent(_), Event::TopologyOpening(_))
-        | (SdamEvent::TopologyClosedEvent(_), Event::TopologyClosed(_)) => Ok(()),
+        (SdamEvent::TopologyOpeningEvent(_), Event::TopologyOpening)
+        | (SdamEvent::TopologyClosedEvent(_), Event::TopologyClosed) => Ok(()),
         (SdamEvent::ServerDescriptionChangedEvent(expected), Event::ServerDescriptionChanged(event)) => {
             let (previous, new) = (&event.previous_description, &event.new_description);
             described(expected.previous_description.as_ref(), |name| name.0 == previous.server_type.name())?;

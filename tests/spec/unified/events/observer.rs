@@ -25,21 +25,21 @@ pub(crate) enum Event {
     CommandStarted(CommandStartedEvent),
     CommandSucceeded(CommandSucceededEvent),
     CommandFailed(CommandFailedEvent),
-    PoolCreated(PoolCreatedEvent),
-    PoolReady(PoolReadyEvent),
+    PoolCreated,
+    PoolReady,
     PoolCleared(PoolClearedEvent),
-    PoolClosed(PoolClosedEvent),
-    ConnectionCreated(ConnectionCreatedEvent),
-    ConnectionReady(ConnectionReadyEvent),
+    PoolClosed,
+    ConnectionCreated,
+    ConnectionReady,
     ConnectionClosed(ConnectionClosedEvent),
-    ConnectionCheckOutStarted(ConnectionCheckoutStartedEvent),
+    ConnectionCheckOutStarted,
     ConnectionCheckOutFailed(ConnectionCheckoutFailedEvent),
-    ConnectionCheckedOut(ConnectionCheckedOutEvent),
-    ConnectionCheckedIn(ConnectionCheckedInEvent),
+    ConnectionCheckedOut,
+    ConnectionCheckedIn,
     ServerDescriptionChanged(ServerDescriptionChangedEvent),
     TopologyDescriptionChanged(TopologyDescriptionChangedEvent),
-    TopologyOpening(TopologyOpeningEvent),
-    TopologyClosed(TopologyClosedEvent),
+    TopologyOpening,
+    TopologyClosed,
     ServerHeartbeatStarted(ServerHeartbeatStartedEvent),
     ServerHeartbeatSucceeded(ServerHeartbeatSucceededEvent),
     ServerHeartbeatFailed(ServerHeartbeatFailedEvent),
@@ -60,21 +60,21 @@ impl Event {
             Self::CommandStarted(_) => "commandStartedEvent",
             Self::CommandSucceeded(_) => "commandSucceededEvent",
             Self::CommandFailed(_) => "commandFailedEvent",
-            Self::PoolCreated(_) => "poolCreatedEvent",
-            Self::PoolReady(_) => "poolReadyEvent",
+            Self::PoolCreated => "poolCreatedEvent",
+            Self::PoolReady => "poolReadyEvent",
             Self::PoolCleared(_) => "poolClearedEvent",
-            Self::PoolClosed(_) => "poolClosedEvent",
-            Self::ConnectionCreated(_) => "connectionCreatedEvent",
-            Self::ConnectionReady(_) => "connectionReadyEvent",
+            Self::PoolClosed => "poolClosedEvent",
+            Self::ConnectionCreated => "connectionCreatedEvent",
+            Self::ConnectionReady => "connectionReadyEvent",
             Self::ConnectionClosed(_) => "connectionClosedEvent",
-            Self::ConnectionCheckOutStarted(_) => "connectionCheckOutStartedEvent",
+            Self::ConnectionCheckOutStarted => "connectionCheckOutStartedEvent",
             Self::ConnectionCheckOutFailed(_) => "connectionCheckOutFailedEvent",
-            Self::ConnectionCheckedOut(_) => "connectionCheckedOutEvent",
-            Self::ConnectionCheckedIn(_) => "connectionCheckedInEvent",
+            Self::ConnectionCheckedOut => "connectionCheckedOutEvent",
+            Self::ConnectionCheckedIn => "connectionCheckedInEvent",
             Self::ServerDescriptionChanged(_) => "serverDescriptionChangedEvent",
             Self::TopologyDescriptionChanged(_) => "topologyDescriptionChangedEvent",
-            Self::TopologyOpening(_) => "topologyOpeningEvent",
-            Self::TopologyClosed(_) => "topologyClosedEvent",
+            Self::TopologyOpening => "topologyOpeningEvent",
+            Self::TopologyClosed => "topologyClosedEvent",
             Self::ServerHeartbeatStarted(_) => "serverHeartbeatStartedEvent",
             Self::ServerHeartbeatSucceeded(_) => "serverHeartbeatSucceededEvent",
             Self::ServerHeartbeatFailed(_) => "serverHeartbeatFailedEvent",
@@ -160,9 +160,9 @@ impl Observer {
 
     fn record(&self, event: Event) {
         match event {
-            Event::ConnectionCheckedOut(_) => drop(self.checked_out.fetch_add(1, Ordering::SeqCst)),
-            Event::ConnectionCheckedIn(_) => drop(self.checked_out.fetch_sub(1, Ordering::SeqCst)),
-            Event::ConnectionReady(_) => drop(self.ready.fetch_add(1, Ordering::SeqCst)),
+            Event::ConnectionCheckedOut => drop(self.checked_out.fetch_add(1, Ordering::SeqCst)),
+            Event::ConnectionCheckedIn => drop(self.checked_out.fetch_sub(1, Ordering::SeqCst)),
+            Event::ConnectionReady => drop(self.ready.fetch_add(1, Ordering::SeqCst)),
             _ => {}
         }
         if self.policy.keeps(&event) {
@@ -228,11 +228,12 @@ impl Observer {
 
 /// Implements a listener that records every event.
 macro_rules! record {
-    ($listener:ident { $($method:ident($type:ty) => $event:ident),* $(,)? }) => {
+    ($listener:ident { $($method:ident($type:ty) => $make:expr),* $(,)? }) => {
         impl $listener for Observer {
             $(
                 fn $method(&self, event: &$type) {
-                    self.record(Event::$event(event.clone()));
+                    let make: fn($type) -> Event = $make;
+                    self.record(make(event.clone()));
                 }
             )*
         }
@@ -240,33 +241,33 @@ macro_rules! record {
 }
 
 record! { CommandListener {
-    command_started(CommandStartedEvent) => CommandStarted,
-    command_succeeded(CommandSucceededEvent) => CommandSucceeded,
-    command_failed(CommandFailedEvent) => CommandFailed,
+    command_started(CommandStartedEvent) => Event::CommandStarted,
+    command_succeeded(CommandSucceededEvent) => Event::CommandSucceeded,
+    command_failed(CommandFailedEvent) => Event::CommandFailed,
 } }
 record! { PoolListener {
-    pool_created(PoolCreatedEvent) => PoolCreated,
-    pool_ready(PoolReadyEvent) => PoolReady,
-    pool_cleared(PoolClearedEvent) => PoolCleared,
-    pool_closed(PoolClosedEvent) => PoolClosed,
-    connection_created(ConnectionCreatedEvent) => ConnectionCreated,
-    connection_ready(ConnectionReadyEvent) => ConnectionReady,
-    connection_closed(ConnectionClosedEvent) => ConnectionClosed,
-    connection_checkout_started(ConnectionCheckoutStartedEvent) => ConnectionCheckOutStarted,
-    connection_checkout_failed(ConnectionCheckoutFailedEvent) => ConnectionCheckOutFailed,
-    connection_checked_out(ConnectionCheckedOutEvent) => ConnectionCheckedOut,
-    connection_checked_in(ConnectionCheckedInEvent) => ConnectionCheckedIn,
+    pool_created(PoolCreatedEvent) => |_| Event::PoolCreated,
+    pool_ready(PoolReadyEvent) => |_| Event::PoolReady,
+    pool_cleared(PoolClearedEvent) => Event::PoolCleared,
+    pool_closed(PoolClosedEvent) => |_| Event::PoolClosed,
+    connection_created(ConnectionCreatedEvent) => |_| Event::ConnectionCreated,
+    connection_ready(ConnectionReadyEvent) => |_| Event::ConnectionReady,
+    connection_closed(ConnectionClosedEvent) => Event::ConnectionClosed,
+    connection_checkout_started(ConnectionCheckoutStartedEvent) => |_| Event::ConnectionCheckOutStarted,
+    connection_checkout_failed(ConnectionCheckoutFailedEvent) => Event::ConnectionCheckOutFailed,
+    connection_checked_out(ConnectionCheckedOutEvent) => |_| Event::ConnectionCheckedOut,
+    connection_checked_in(ConnectionCheckedInEvent) => |_| Event::ConnectionCheckedIn,
 } }
 record! { HeartbeatListener {
-    server_heartbeat_started(ServerHeartbeatStartedEvent) => ServerHeartbeatStarted,
-    server_heartbeat_succeeded(ServerHeartbeatSucceededEvent) => ServerHeartbeatSucceeded,
-    server_heartbeat_failed(ServerHeartbeatFailedEvent) => ServerHeartbeatFailed,
+    server_heartbeat_started(ServerHeartbeatStartedEvent) => Event::ServerHeartbeatStarted,
+    server_heartbeat_succeeded(ServerHeartbeatSucceededEvent) => Event::ServerHeartbeatSucceeded,
+    server_heartbeat_failed(ServerHeartbeatFailedEvent) => Event::ServerHeartbeatFailed,
 } }
 record! { ServerListener {
-    server_description_changed(ServerDescriptionChangedEvent) => ServerDescriptionChanged,
+    server_description_changed(ServerDescriptionChangedEvent) => Event::ServerDescriptionChanged,
 } }
 record! { TopologyListener {
-    topology_opening(TopologyOpeningEvent) => TopologyOpening,
-    topology_description_changed(TopologyDescriptionChangedEvent) => TopologyDescriptionChanged,
-    topology_closed(TopologyClosedEvent) => TopologyClosed,
+    topology_opening(TopologyOpeningEvent) => |_| Event::TopologyOpening,
+    topology_description_changed(TopologyDescriptionChangedEvent) => Event::TopologyDescriptionChanged,
+    topology_closed(TopologyClosedEvent) => |_| Event::TopologyClosed,
 } }

@@ -50,9 +50,8 @@ pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut a
 }
 
 async fn create_index(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
-    let mut options = IndexOptions::default();
-    options.name = arguments.take("name")?;
-    options.unique = arguments.take("unique")?;
+    let options =
+        IndexOptions { name: arguments.take("name")?, unique: arguments.take("unique")?, ..IndexOptions::default() };
     let model = IndexModel::new(arguments.require("keys")?).with_options(options);
     let mut create = collection.create_index(model);
     set!(create, arguments, { "comment" => comment: Bson, "timeoutMS" => timeout: Duration });
@@ -101,22 +100,24 @@ async fn search_index(collection: &Collection<Document>, name: &str, mut argumen
 
 fn search_index_model(model: &Document) -> Outcome<SearchIndexModel> {
     let mut fields = Arguments::new(model);
-    let mut model = SearchIndexModel::default();
-    model.definition = fields.require("definition")?;
-    model.name = fields.take("name")?;
-    model.index_type = fields.take::<String>("type")?.map(|name| match name.as_str() {
+    let index_type = |name: String| match name.as_str() {
         "search" => SearchIndexType::Search,
         "vectorSearch" => SearchIndexType::VectorSearch,
         _ => SearchIndexType::Other(name),
-    });
+    };
+    let model = SearchIndexModel {
+        definition: fields.require("definition")?,
+        name: fields.take("name")?,
+        index_type: fields.take("type")?.map(index_type),
+        ..SearchIndexModel::default()
+    };
     fields.finish()?;
     Ok(model)
 }
 
 fn aggregate_options(options: &Document) -> Outcome<AggregateOptions> {
     let mut fields = Arguments::new(options);
-    let mut options = AggregateOptions::default();
-    options.batch_size = fields.take("batchSize")?;
+    let options = AggregateOptions { batch_size: fields.take("batchSize")?, ..AggregateOptions::default() };
     fields.finish()?;
     Ok(options)
 }

@@ -7,7 +7,6 @@ use super::Object;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "read to check the file")]
 pub(crate) struct ClientEncryptionEntity {
     id: String,
     client_encryption_opts: ClientEncryptionOpts,
@@ -15,7 +14,6 @@ pub(crate) struct ClientEncryptionEntity {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "read to check the file")]
 pub(crate) struct ClientEncryptionOpts {
     key_vault_client: String,
     key_vault_namespace: String,
@@ -26,7 +24,6 @@ pub(crate) struct ClientEncryptionOpts {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "read to check the file")]
 pub(crate) struct AutoEncryptOpts {
     key_vault_namespace: String,
     kms_providers: KmsProviders,

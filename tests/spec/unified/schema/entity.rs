@@ -90,7 +90,6 @@ pub(crate) struct ObservedLogMessages {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct ObservedTracingMessages {
-    #[expect(dead_code, reason = "read to check the file; the driver opens no tracing spans yet")]
     enable_command_payload: Option<bool>,
 }
 

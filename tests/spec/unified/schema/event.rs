@@ -32,6 +32,7 @@ pub(crate) enum ExpectedEvent {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::enum_variant_names, reason = "the names are the format's")]
 pub(crate) enum CommandEvent {
     CommandStartedEvent(CommandStarted),
     CommandSucceededEvent(CommandSucceeded),
@@ -69,6 +70,7 @@ pub(crate) struct CommandFailed {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::enum_variant_names, reason = "the names are the format's")]
 pub(crate) enum CmapEvent {
     PoolCreatedEvent(Nothing),
     PoolReadyEvent(Nothing),
@@ -103,6 +105,7 @@ pub(crate) struct WithReason {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::enum_variant_names, reason = "the names are the format's")]
 pub(crate) enum SdamEvent {
     ServerDescriptionChangedEvent(Change<ServerTypeName>),
     TopologyDescriptionChangedEvent(Change<TopologyTypeName>),

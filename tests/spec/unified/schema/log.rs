@@ -50,7 +50,6 @@ pub(crate) enum Severity {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "read to check the file; the driver opens no tracing spans yet")]
 pub(crate) struct ExpectedTracingMessagesForClient {
     client: String,
     ignore_extra_spans: Option<bool>,
@@ -59,7 +58,6 @@ pub(crate) struct ExpectedTracingMessagesForClient {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to check the file; the driver opens no tracing spans yet")]
 pub(crate) struct Span {
     name: String,
     attributes: Object,

@@ -2,6 +2,8 @@
 //!
 //! Follows the published JSON schema. Each structure is named as in the specification.
 
+#![allow(dead_code, reason = "every field is read to check the file, also what the runner has no use for")]
+
 mod common;
 mod encryption;
 mod entity;
@@ -13,15 +15,12 @@ mod requirement;
 
 pub(super) use self::{
     common::{Filled, Json, NonEmpty, Object},
-    entity::{
-        BucketEntity, ClientEntity, CollectionEntity, CollectionOrDatabaseOptions, DatabaseEntity, Entity,
-        ServerApiOptions, SessionEntity, ThreadEntity,
-    },
+    entity::{ClientEntity, CollectionEntity, CollectionOrDatabaseOptions, DatabaseEntity, Entity, ServerApiOptions},
     event::{
         CmapEvent, CommandEvent, ExpectedDescription, ExpectedEvent, ExpectedEvents, ExpectedEventsForClient, SdamEvent,
     },
     file::{CollectionData, Test, TestFile},
-    log::{Component, ExpectedLogMessage, ExpectedLogMessagesForClient, Severity},
+    log::{ExpectedLogMessagesForClient, Severity},
     operation::{Expectation, ExpectedError, Operation},
-    requirement::{Csfle, RunOnRequirement, Serverless, TopologyName, Version},
+    requirement::{RunOnRequirement, Serverless, TopologyName, Version},
 };

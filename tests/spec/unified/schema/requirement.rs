@@ -55,7 +55,6 @@ pub(crate) enum Csfle {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Libmongocrypt {
-    #[expect(dead_code, reason = "read to check the file; the driver has no client-side encryption yet")]
     min_libmongocrypt_version: Option<Version>,
 }
 
