@@ -8,6 +8,7 @@ mod compression;
 mod crud;
 mod examples;
 mod failures;
+mod ocsp;
 mod prose;
 mod sessions;
 mod tls;
