@@ -8,6 +8,7 @@ mod compression;
 mod crud;
 mod examples;
 mod failures;
+mod hostile;
 mod ocsp;
 mod prose;
 mod sessions;
