@@ -3,14 +3,22 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod auth;
+mod bulk;
+mod cancellation;
 mod commands;
 mod compression;
 mod crud;
+mod cursors;
+mod elections;
 mod examples;
 mod failures;
 mod hostile;
+mod kit;
+mod misbehaviour;
 mod ocsp;
+mod pools;
 mod prose;
+mod reaching;
 mod sessions;
 mod tls;
 mod transactions;
