@@ -19,6 +19,7 @@ use mongo_actors_protocol::{
     retry::Stage,
     sdam::{ServerDescription, TopologyDescription, TopologySettings},
     selection::SelectionCriteria,
+    session::SessionOptions,
 };
 use tokio::sync::oneshot;
 
@@ -26,13 +27,13 @@ use crate::{
     connection::KeyCache,
     event_publisher::EventSink,
     failure::{Cause, EstablishError, Failure},
-    reaper::KillCursors,
+    reaper::{AbandonSession, KillCursors},
     runtime::{ActorEntry, ActorPath, Birth, Child, Home, HostThread, Placement, Registry, Role, clock, orphan, start},
     session_pool::Lend,
     settings::{EngineSettings, StartError},
     shared::{Gate, Milestone, Shared, Status, Token},
     supervisor::{Restart, Shutdown, SupervisorActor, SupervisorPlan},
-    ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, Ticket},
+    ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, SharedSession, Ticket},
     topology::{CheckOutBare, Execute, Flush, OrderPool, PoolOrder, Select},
 };
 
@@ -247,20 +248,28 @@ impl Engine {
         limits.reduce(Limits::smaller).unwrap_or_default()
     }
 
-    /// A server session for an explicit session. Asks no server.
+    /// An explicit session, with a server session of its own. Asks no server.
     ///
     /// # Errors
     /// Why the client's actors do not answer.
-    pub async fn lend_session(&self) -> Result<HeldSession, Failure> {
+    pub async fn start_session(&self, options: SessionOptions) -> Result<SharedSession, Failure> {
         self.shared.grown.reached().await;
         let failed = |cause| Failure { cause, server: None, connection: None, stage: Stage::Queued };
         let (reply, lent) = oneshot::channel();
         match (self.shared.status.load().refusal(), &*self.shared.sessions.load()) {
             (Some(refusal), _) => return Err(failed(refusal)),
-            (None, Some(sessions)) => sessions.do_send(Lend(reply)),
+            (None, Some(sessions)) => sessions.do_send(Lend { options, reply }),
             (None, None) => drop(reply),
         }
         lent.await.map_err(|_| failed(Cause::Abandoned))
+    }
+
+    /// Ends a session that nobody will use any more, and aborts its transaction, in the background.
+    pub fn abandon(&self, session: SharedSession) {
+        match &*self.shared.reaper.load() {
+            Some(reaper) if session.is_busy() => reaper.do_send(AbandonSession { session, done: None }),
+            _ => session.end(),
+        }
     }
 
     /// Has a cursor killed in the background.

@@ -139,6 +139,16 @@ pub enum ErrorKind {
     DuplicateKey(WriteError),
     /// Documents of an insert of several failed, or its write concern was not satisfied.
     InsertMany(InsertManyError),
+    /// The time for the repetitions of a transaction is up. The source is the error of the last one.
+    TransactionTimeout {
+        /// What the last one failed with.
+        reason: String,
+    },
+    /// An error of the application; see [`Error::custom`](super::Error::custom). It is the source.
+    Custom {
+        /// What the application says.
+        reason: String,
+    },
     /// An actor of the driver died while it held the operation. The client heals by itself.
     Abandoned,
     /// The driver's actors could not be kept alive. The client tries again by itself; see `Client::restart`.
@@ -173,6 +183,7 @@ impl ErrorKind {
                 | Self::OperationTimeout
                 | Self::ExecutionTimeout(_)
                 | Self::WriteConcernTimeout(_)
+                | Self::TransactionTimeout { .. }
         )
     }
 

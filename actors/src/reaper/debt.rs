@@ -1,4 +1,4 @@
-//! A cursor that is to be killed.
+//! What is owed: cursors that are to be killed, sessions that are to be ended.
 
 use std::{sync::Arc, time::Instant};
 
@@ -9,7 +9,10 @@ use mongo_actors_protocol::{
     selection::SelectionCriteria,
 };
 
-use crate::ticket::{HeldSession, Lease, Operation, Ticket};
+use crate::{
+    shared::Token,
+    ticket::{HeldSession, Lease, Operation, SharedSession, Ticket},
+};
 
 /// A cursor that is still open on its server and that nobody will read any more.
 #[derive(Debug, Message)]
@@ -65,4 +68,20 @@ impl KillCursors {
         operation.deadline = Some(deadline);
         Some(operation)
     }
+}
+
+/// A session that nobody will use any more. Its transaction, if one is active, is to be aborted.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct AbandonSession {
+    pub(crate) session: SharedSession,
+    /// Dropped when the session has ended.
+    pub(crate) done: Option<Token>,
+}
+
+/// What is owed to a server.
+#[derive(Debug)]
+pub(super) enum Debt {
+    Cursor(Box<KillCursors>),
+    Session(AbandonSession),
 }

@@ -1,13 +1,16 @@
-//! Pays what is owed to servers after a handle was dropped: cursors that nobody will read any more.
+//! Pays what is owed to servers after a handle was dropped: cursors that nobody will read any more, transactions that
+//! nobody will commit.
 //!
-//! Accepts: `KillCursors`, `Settle`.
+//! Accepts: `KillCursors`, `AbandonSession`, `Settle`.
 //! Sends: tickets to the topology.
 //! Owns: nothing; the debts lie in a ledger that the supervisor keeps.
 //! Invariant: a debt is paid once, or given up when its server is gone.
 //! If it dies: restarted; it goes on with the ledger.
 
+mod abort;
 mod actor;
 mod debt;
 
 pub(crate) use actor::{Ledger, ReaperActor, Settle};
+pub(crate) use debt::AbandonSession;
 pub use debt::KillCursors;
