@@ -60,7 +60,7 @@ async fn causal_consistency_4_reads_come_after_a_find_one() {
             let mut session = things.client().start_session().causal_consistency(true).await.unwrap();
             read(&things, &mut session).await;
             let seen = session.operation_time();
-            drop($operation.session(&mut session).await.unwrap());
+            let _ = $operation.session(&mut session).await.unwrap();
             let sent = commands.last();
             assert!(is_after(&sent, seen) && seen.is_some(), "{sent:?}");
         })* };
