@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod auth;
+pub mod bulk;
 pub mod cmap;
 pub mod command;
 pub mod compression;
@@ -12,6 +13,8 @@ pub mod concern;
 pub mod error;
 pub mod event;
 pub mod handshake;
+#[cfg(feature = "tls")]
+pub mod ocsp;
 pub mod options;
 pub mod read_preference;
 pub mod retry;

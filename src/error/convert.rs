@@ -160,6 +160,13 @@ fn establish_kind(error: &EstablishError) -> (ErrorKind, Option<Response>) {
 fn unsupported(error: &mongo_actors_protocol::command::Unsupported) -> ErrorKind {
     use mongo_actors_protocol::command::Unsupported;
 
+    if let Unsupported::Server { option: "bulkWrite", needed, found } = error {
+        let reason = format!(
+            "bulk writes of a client need a server with wire version {needed} (8.0) or higher, and this one has \
+             {found}; use those of a collection"
+        );
+        return ErrorKind::InvalidOperation { reason: reason.into() };
+    }
     let options = match error {
         Unsupported::Server { option, .. } => vec![Cow::Borrowed(*option)],
         Unsupported::Unacknowledged { option } => vec![Cow::Borrowed(*option), "w".into()],
@@ -204,6 +211,7 @@ impl From<StartError> for Error {
             StartError::Unavailable { option, .. } => {
                 ErrorKind::Configuration { options: vec![Cow::Borrowed(*option)], reason }
             }
+            StartError::Options(error) => return error.clone().into(),
             StartError::Metadata(_) => {
                 ErrorKind::Configuration { options: vec!["appname".into(), "driver".into()], reason }
             }
@@ -247,6 +255,10 @@ impl From<EncodeError> for Error {
         match error {
             EncodeError::InvalidName(error) => Self::new(ErrorKind::InvalidName(error)),
             EncodeError::InvalidArgument { argument, reason } => Self::invalid_argument(argument, reason),
+            EncodeError::InvalidModel { index, argument, reason } => Self::new(ErrorKind::InvalidArgument {
+                argument: format!("writes[{index}].{argument}").into(),
+                reason: reason.into(),
+            }),
             EncodeError::DocumentTooLarge { index, size, limit } => {
                 Self::new(ErrorKind::DocumentTooLarge { index, size, limit })
             }
@@ -257,6 +269,13 @@ impl From<EncodeError> for Error {
             EncodeError::Bson(source) => Self::invalid_document(source),
             other => Self::new(ErrorKind::InvalidDocument { index: None, reason: other.to_string() }),
         }
+    }
+}
+
+impl Error {
+    /// An option that no server honours in this form.
+    pub(crate) fn unsupported(error: mongo_actors_protocol::command::Unsupported) -> Self {
+        Self::new(unsupported(&error)).with_source(error)
     }
 }
 

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod auth;
 mod bank;
+mod bulk;
 mod commands;
 mod compression;
 mod crud;
@@ -10,4 +12,5 @@ mod examples;
 mod failures;
 mod prose;
 mod sessions;
+mod tls;
 mod transactions;

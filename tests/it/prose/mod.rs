@@ -2,5 +2,6 @@
 //! Those of the convenient API for transactions need its clock and dice, and so are in `src/session/tests.rs`.
 
 mod causal_consistency;
+mod crud;
 mod sessions;
 mod transactions;
