@@ -8,7 +8,7 @@ use mongo_actors_protocol::session::ServerSessionPool;
 use super::messages::{AbandonSessions, Equip, Lend, ReturnSession, TakeEnded};
 use crate::{
     connection::Equipped,
-    reaper::AbandonSession,
+    reaper::{AbandonSession, owe},
     runtime::{Context, SupervisedActor, clock},
     shared::Shared,
     ticket::{HeldSession, SessionHome, SessionMark, SharedSession},
@@ -86,11 +86,9 @@ impl Handler<AbandonSessions> for SessionPoolActor {
 
     fn handle(&mut self, AbandonSessions { done }: AbandonSessions, _: &mut Context<Self>) {
         for session in self.lent.drain(..).filter_map(|mark| mark.session()) {
-            match &*self.shared.reaper.load() {
-                Some(reaper) if session.is_busy() => {
-                    reaper.do_send(AbandonSession { session, done: Some(done.clone()) });
-                }
-                _ => session.end(),
+            match session.is_busy() {
+                true => owe(&self.shared, AbandonSession { session, done: Some(done.clone()) }),
+                false => session.end(),
             }
         }
     }
