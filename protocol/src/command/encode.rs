@@ -263,6 +263,17 @@ mod tests {
     }
 
     #[test]
+    fn an_ordinary_command_stays_where_it_was_begun() -> Result<(), EncodeError> {
+        let filter = rawdoc! { "name": "x".repeat(500) };
+        let mut body = roomy_document(filter.as_bytes().len());
+        let place = body.as_bytes().as_ptr();
+        assert_eq!(body, rawdoc! {});
+        append!(&mut body; "find": "an ordinary collection", "filter": filter, "limit": 1_i64, "singleBatch": true);
+        assert_eq!(body.as_bytes().as_ptr(), place);
+        Ok(())
+    }
+
+    #[test]
     fn what_bson_cannot_hold_is_an_error() {
         let mut body = RawDocumentBuf::new();
         assert!(matches!(doc! { "a\0b": 1 }.append_to(bson::raw::cstr!("x"), &mut body), Err(EncodeError::Bson(_))));
