@@ -7,6 +7,7 @@ pub use mongo_actors_protocol::{
         credential::{AuthMechanism, Credential, MechanismProperties},
         secret::Secret,
     },
+    change_stream::{ChangeStreamOptions, FullDocumentBeforeChangeType, FullDocumentType},
     command::{
         AggregateOptions, ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CollationAlternate,
         CollationCaseFirst, CollationMaxVariable, CollationStrength, CommitQuorum, CountOptions,

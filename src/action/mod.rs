@@ -28,6 +28,7 @@ mod replace;
 mod run_command;
 mod search_index;
 mod update;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -65,6 +66,7 @@ pub use self::{
     run_command::{RunCommand, RunCursorCommand},
     search_index::{CreateSearchIndexes, DropSearchIndex, ListSearchIndexes, UpdateSearchIndex},
     update::Update,
+    watch::Watch,
 };
 use crate::{
     client::Client,

@@ -5,7 +5,6 @@
 
 mod executed;
 mod recovery;
-mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -103,13 +102,14 @@ impl<'a> Call<'a> {
         self.write_concern.is_acknowledged()
     }
 
+    /// The time that an operation has as a whole; zero is unlimited.
+    pub(crate) fn effective_timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// The time that an operation beginning now has.
     pub(crate) fn budget(&self) -> Budget {
-        match self.timeout {
-            None => Budget::Unset,
-            Some(Duration::ZERO) => Budget::Unlimited,
-            Some(timeout) => Instant::now().checked_add(timeout).map_or(Budget::Unlimited, Budget::Until),
-        }
+        Budget::beginning_at(Instant::now(), self.timeout)
     }
 
     /// Encodes a command and resolves how it is executed.

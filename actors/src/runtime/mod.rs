@@ -29,4 +29,4 @@ pub(crate) use context::{Context, SupervisedActor};
 pub(crate) use obituary::Obituary;
 pub(crate) use placement::{Home, HostThread};
 pub(crate) use registry::Registry;
-pub(crate) use supervise::{Birth, Child, orphan, start};
+pub(crate) use supervise::{Birth, Child, orphan, start, start_with};

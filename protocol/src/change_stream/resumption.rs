@@ -32,6 +32,8 @@ pub enum Sequel {
     Resume(Option<Duration>),
     /// Report the error. The next call opens a new cursor.
     Report,
+    /// Report that the time is up: it does not suffice to resume. The next call opens a new cursor.
+    TimeUp,
     /// Report the error. The stream has ended.
     End,
 }
@@ -105,6 +107,6 @@ impl Resumption {
         let pause = (self.futile > 0).then(|| backoff(rng, self.futile, None));
         self.futile = self.futile.saturating_add(1);
         let end = now + pause.unwrap_or_default();
-        if deadline.is_some_and(|deadline| deadline <= end) { Sequel::Report } else { Sequel::Resume(pause) }
+        if deadline.is_some_and(|deadline| deadline <= end) { Sequel::TimeUp } else { Sequel::Resume(pause) }
     }
 }

@@ -289,7 +289,7 @@ fn a_stream_outlives_errors_that_pass_and_ends_with_others() {
     assert_eq!(fail(expired, None), Sequel::Report);
     assert_eq!(fail(Fault::Deadline, Some(now)), Sequel::Report);
     assert_eq!(fail(Fault::Closed, None), Sequel::End);
-    assert_eq!(fail(Fault::Driver, Some(now)), Sequel::Report, "no time is left to resume");
+    assert_eq!(fail(Fault::Driver, Some(now)), Sequel::TimeUp, "no time is left to resume");
     let mut resumption = Resumption::default();
     assert_eq!(resumption.reopening_failed(&Fault::Driver), Sequel::Report);
     assert_eq!(resumption.reopening_failed(&Fault::Deadline), Sequel::Report);
