@@ -5,8 +5,9 @@ use std::{env, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 use mongo_actors_protocol::{
     auth::credential::AuthMechanism,
     cmap::PoolOptions,
+    compression::is_available,
     handshake::{ClientMetadata, Environment, InvalidMetadata, OperatingSystem},
-    options::ClientOptions,
+    options::{ClientOptions, Compressor},
     selection::ServerSelector,
 };
 
@@ -32,6 +33,8 @@ pub struct EngineSettings {
     #[doc(hidden)]
     pub conformance: Conformance,
     pub(crate) function_as_a_service: bool,
+    /// Those of the options that this build has.
+    pub(crate) compressors: Vec<Compressor>,
 }
 
 /// Takes from the driver what a conformance test does by itself.
@@ -75,6 +78,16 @@ pub enum StartError {
 impl EngineSettings {
     /// The settings that follow from `options` alone.
     pub fn new(options: ClientOptions) -> Self {
+        let (compressors, missing): (Vec<_>, Vec<_>) =
+            options.compressors.iter().partition(|compressor| is_available(**compressor));
+        for compressor in missing {
+            let name = Compressor::name(compressor);
+            tracing::warn!(
+                target: "mongo_actors::client",
+                option = "compressors",
+                "{name} was ignored: this build of the driver is without it, turn the feature {name}-compression on"
+            );
+        }
         Self {
             options: Arc::new(options),
             selector: None,
@@ -83,6 +96,7 @@ impl EngineSettings {
             restart_budget: RestartBudget::default(),
             conformance: Conformance::default(),
             function_as_a_service: environment().faas.is_some(),
+            compressors,
         }
     }
 

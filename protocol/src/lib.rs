@@ -8,6 +8,7 @@ pub mod auth;
 pub mod change_stream;
 pub mod cmap;
 pub mod command;
+pub mod compression;
 pub mod concern;
 pub mod error;
 pub mod event;

@@ -181,7 +181,8 @@ impl ConnectionActor {
         stamp.write(&mut tail);
         let Some(link) = &mut self.link else { return };
         let mut exchange = Exchange::new(ticket, link.next_request_id(), tail);
-        if let Err(error) = link.encode(&exchange.message(), info.limits.max_message_size) {
+        let name = &exchange.ticket.operation.request.name;
+        if let Err(error) = link.encode(name, &exchange.message(), info.limits.max_message_size) {
             let (ticket, tail) = exchange.into_parts();
             self.tail = tail;
             return ticket.fail(Cause::Wire(Arc::new(error)));

@@ -48,6 +48,7 @@ pub(super) async fn establish(
         let speculative = conversation.as_ref().map(|conversation| conversation.first_command(true));
         let mut hello = FirstHello::new(&metadata);
         hello.stable_api = shared.settings.options.server_api.is_some();
+        hello.compressors = &shared.settings.compressors;
         hello.speculative_authenticate = speculative.as_deref();
         hello.sasl_supported_mechs = credential.and_then(Conversation::negotiated_user);
         handshake::first_hello(&shared, &address, &mut link, &hello).await?
@@ -67,6 +68,7 @@ pub(super) async fn establish(
         max_write_batch_size: read.limits.max_write_batch_size,
     };
     link.set_max_message_size(limits.max_message_size);
+    link.set_compressor(read.compressor(&shared.settings.compressors));
     let info = ConnectionInfo {
         id,
         address,

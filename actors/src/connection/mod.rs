@@ -9,6 +9,7 @@
 
 mod actor;
 mod command_events;
+mod compression;
 mod establish;
 mod exchange;
 pub(crate) mod handshake;

@@ -57,10 +57,8 @@ impl<'a> FirstHello<'a> {
         let body = &mut request.body;
         body.append(cstr!("backpressure"), BACKPRESSURE_VERSION);
         body.append(cstr!("client"), self.client);
-        if !self.compressors.is_empty() {
-            let names: RawArrayBuf = self.compressors.iter().map(|compressor| compressor.name()).collect();
-            body.append(cstr!("compression"), names);
-        }
+        let names: RawArrayBuf = self.compressors.iter().map(|compressor| compressor.name()).collect();
+        body.append(cstr!("compression"), names);
         if self.load_balanced {
             body.append(cstr!("loadBalanced"), true);
         }
@@ -125,11 +123,12 @@ mod tests {
     fn the_first_command_is_legacy_unless_hello_is_demanded() {
         let client = rawdoc! { "os": { "type": "Linux" } };
         let first = FirstHello::new(&client);
-        let expected =
-            doc! { "isMaster": 1, "helloOk": true, "backpressure": "2", "client": { "os": { "type": "Linux" } } };
+        let expected = doc! {
+            "isMaster": 1, "helloOk": true, "backpressure": "2", "client": { "os": { "type": "Linux" } }, "compression": [],
+        };
         assert_eq!(body(first.request()), expected);
         let stable = body(FirstHello { stable_api: true, ..first }.request());
-        assert_eq!(stable.keys().collect::<Vec<_>>(), ["hello", "backpressure", "client"]);
+        assert_eq!(stable.keys().collect::<Vec<_>>(), ["hello", "backpressure", "client", "compression"]);
         let balanced = FirstHello { load_balanced: true, ..first }.request();
         assert_eq!(balanced.name, "hello");
         assert!(body(balanced).get_bool("loadBalanced").unwrap());

@@ -131,6 +131,14 @@ pub enum WireError {
     /// A compressed message holds a compressed message.
     #[error("a compressed message holds another compressed message")]
     NestedCompression,
+    /// The algorithm cannot compress a message.
+    #[error("a message cannot be compressed with {compressor}: {reason}")]
+    CompressionFailed {
+        /// The algorithm.
+        compressor: CompressorId,
+        /// What its library says.
+        reason: String,
+    },
     /// The algorithm's decoder refuses the data.
     #[error("the data of a {compressor} message cannot be decompressed: {reason}")]
     DecompressionFailed {

@@ -42,6 +42,8 @@ pub struct Received {
     pub request_id: i32,
     /// False when the client said that it does not want a reply.
     pub expects_reply: bool,
+    /// The id of the algorithm that it was compressed with (1 Snappy, 2 zlib, 3 Zstandard); none when it was not.
+    pub compressor: Option<u8>,
 }
 
 /// A pretended server on the loopback interface that records the commands it gets and answers as it is told, right or

@@ -30,6 +30,17 @@ pub enum Reply {
     },
     /// These bytes instead of a message.
     Raw(Vec<u8>),
+    /// An OP_COMPRESSED message of these fields, which need not belong together.
+    Compressed {
+        /// The operation code of the message inside; 2013 for an ordinary reply.
+        original_op_code: i32,
+        /// How long the message inside claims to be, without its header.
+        uncompressed_size: i32,
+        /// The id of the algorithm.
+        compressor: u8,
+        /// What stands for the compressed bytes.
+        data: Vec<u8>,
+    },
     /// The end of the connection, in order.
     Close,
     /// The end of the connection by a TCP reset.

@@ -14,7 +14,10 @@ use tokio::{
 use super::{Received, Reply, Shared};
 use crate::{
     background,
-    wire::message::{MORE_TO_COME, Message, OP_QUERY, op_msg, op_reply, read_frame},
+    wire::{
+        compressed::{Compressed, uncompressed},
+        message::{MORE_TO_COME, Message, OP_QUERY, op_msg, op_reply, read_frame},
+    },
 };
 
 /// A request number no client has used.
@@ -64,6 +67,7 @@ async fn serve(shared: &Shared, stream: &mut TcpStream, number: u64) -> io::Resu
     stream.set_nodelay(true)?;
     let mut sent = 0;
     while let Some(frame) = read_frame(stream).await? {
+        let (compressor, frame) = uncompressed(frame)?;
         let message = Message::parse(&frame)?;
         let command = Received {
             connection: number,
@@ -71,6 +75,7 @@ async fn serve(shared: &Shared, stream: &mut TcpStream, number: u64) -> io::Resu
             database: message.body.get_str("$db").unwrap_or_default().to_owned(),
             request_id: message.header.request_id,
             expects_reply: message.flags & MORE_TO_COME == 0,
+            compressor,
             body: message.body,
         };
         let reply = shared.script.lock().unwrap_or_else(PoisonError::into_inner).answer(&command);
@@ -127,6 +132,11 @@ impl Answer<'_> {
                 message.truncate(bytes);
                 self.stream.write_all(&message).await?;
                 return Ok(Next::Close);
+            }
+            Reply::Compressed { original_op_code, uncompressed_size, compressor, data } => {
+                *self.sent = self.sent.wrapping_add(1);
+                let content = Compressed { original_op_code, uncompressed_size, compressor, data: &data };
+                self.stream.write_all(&content.encode(*self.sent, response_to)).await?;
             }
             Reply::Raw(bytes) => self.stream.write_all(&bytes).await?,
             Reply::Stream(documents) => self.stream(&documents).await?,

@@ -131,14 +131,14 @@ pub(crate) fn invalid(reason: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason.into())
 }
 
-fn header_into(out: &mut Vec<u8>, request_id: i32, response_to: i32, op_code: i32) {
+pub(super) fn header_into(out: &mut Vec<u8>, request_id: i32, response_to: i32, op_code: i32) {
     out.extend_from_slice(&[0; 4]);
     for number in [request_id, response_to, op_code] {
         out.extend_from_slice(&number.to_le_bytes());
     }
 }
 
-fn set_length(message: &mut [u8]) {
+pub(super) fn set_length(message: &mut [u8]) {
     let length = i32::try_from(message.len()).unwrap_or(i32::MAX);
     message[..4].copy_from_slice(&length.to_le_bytes());
 }
