@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod change_streams;
 mod compression;
 mod crud;
 mod failures;
+mod prose;
+mod recorder;

@@ -213,11 +213,11 @@ impl ChangeStreamActor {
     fn replied(&mut self, purpose: Purpose, reply: Reply) {
         let Reply { body, server, connection, session, lease, .. } = reply;
         let Some(body) = body else { return self.refuse(Cause::Abandoned, false) };
-        if purpose == Purpose::More {
-            self.resumption.fetched();
-        }
         let before = self.cursor.take();
         let read = CursorReply::read(body.as_document());
+        if purpose == Purpose::More || read.as_ref().is_ok_and(|cursor| !cursor.batch.is_empty()) {
+            self.resumption.progressed();
+        }
         match read.map(|cursor| (cursor.id, cursor.namespace())) {
             Ok((id, Ok(namespace))) if id != 0 => {
                 let shared = self.shared.clone();

@@ -82,7 +82,7 @@ impl ChangeStreamHandle {
 
     /// Hands out the next event that has arrived. The resume token advances with it.
     pub fn next_event(&mut self) -> Option<Result<Bytes, DeliveryError>> {
-        let event = self.delivery.next();
+        let event = self.delivery.hand_out();
         if !self.delivery.is_alive() {
             self.end();
         }

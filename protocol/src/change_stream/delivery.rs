@@ -104,7 +104,7 @@ impl Delivery {
     /// # Errors
     /// [`MissingResumeToken`], after which the stream has ended. [`InvalidReply`] for an element that is not a
     /// document; those behind it are lost.
-    pub fn next(&mut self) -> Option<Result<Bytes, DeliveryError>> {
+    pub fn hand_out(&mut self) -> Option<Result<Bytes, DeliveryError>> {
         let event = match self.batch.next_bytes()? {
             Ok(event) => event,
             Err(error) => return Some(Err(error.into())),

@@ -41,7 +41,7 @@ pub enum Sequel {
 /// Counts resumptions that brought nothing, so that a deployment which refuses again and again is left in peace.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Resumption {
-    /// Cursors lost or not opened since a batch was last fetched by `getMore`.
+    /// Cursors lost or not opened since anything was last fetched.
     futile: u32,
 }
 
@@ -69,8 +69,8 @@ impl Fault<'_> {
 }
 
 impl Resumption {
-    /// A `getMore` has brought a batch, empty or not.
-    pub fn fetched(&mut self) {
+    /// A `getMore` has brought a batch, empty or not, or an `aggregate` has brought events.
+    pub fn progressed(&mut self) {
         self.futile = 0;
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, RawDocumentBuf, Timestamp, doc, rawdoc};
 use bytes::Bytes;
+use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::*;
 use crate::{
@@ -11,6 +12,11 @@ use crate::{
     error::{CommandError, labels},
     wire::ReplyBody,
 };
+
+#[expect(clippy::disallowed_methods, reason = "an instant cannot be made from nothing")]
+fn start() -> Instant {
+    Instant::now()
+}
 
 fn token(n: i32) -> ResumeToken {
     rawdoc! { "_data": n }.into()
@@ -31,7 +37,7 @@ fn reply(id: i64, events: Vec<RawDocumentBuf>, post_batch: Option<i32>) -> Arriv
 }
 
 fn hand_out(delivery: &mut Delivery) -> i32 {
-    let event = delivery.next().unwrap().unwrap();
+    let event = delivery.hand_out().unwrap().unwrap();
     let event = bson::RawDocument::from_bytes(&event).unwrap();
     event.get_document("_id").unwrap().get_i32("_data").unwrap()
 }
@@ -128,7 +134,7 @@ fn the_token_follows_the_events_that_are_handed_out() {
     assert_eq!(delivery.start(), Start::ResumeAfter(token(1)));
     assert_eq!(hand_out(&mut delivery), 2);
     assert_eq!(delivery.resume_token(), Some(&token(5)), "behind the batch counts what the server has looked at");
-    assert!(delivery.next().is_none() && delivery.is_alive());
+    assert!(delivery.hand_out().is_none() && delivery.is_alive());
     delivery.arrived(reply(1, vec![], Some(6)));
     assert_eq!(delivery.start(), Start::ResumeAfter(token(6)));
     delivery.arrived(reply(1, vec![], None));
@@ -186,7 +192,7 @@ fn a_stream_ends_behind_the_last_event_of_a_closed_cursor() {
     hand_out(&mut delivery);
     assert!(delivery.is_alive());
     hand_out(&mut delivery);
-    assert!(!delivery.is_alive() && delivery.next().is_none());
+    assert!(!delivery.is_alive() && delivery.hand_out().is_none());
 }
 
 #[test]
@@ -194,18 +200,17 @@ fn an_event_without_a_token_ends_the_stream_with_an_error() {
     let mut delivery = Delivery::new(&ChangeStreamOptions::default());
     delivery.arrived(reply(1, vec![event(1), rawdoc! { "operationType": "insert" }, event(3)], Some(4)));
     hand_out(&mut delivery);
-    let error = delivery.next().unwrap().unwrap_err();
+    let error = delivery.hand_out().unwrap().unwrap_err();
     assert!(error.to_string().starts_with("cannot provide resume functionality when the resume token is missing"));
-    assert!(delivery.next().is_none() && !delivery.is_alive());
+    assert!(delivery.hand_out().is_none() && !delivery.is_alive());
     assert_eq!(delivery.resume_token(), Some(&token(1)));
 }
 
 /// Whatever is lost on the way, events are handed out once each and in order, because the place is kept with them.
 #[test]
 fn losing_the_cursor_at_any_moment_loses_and_repeats_nothing() {
-    use rand::{Rng, SeedableRng};
     for seed in 0..200 {
-        let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+        let mut rng = StdRng::seed_from_u64(seed);
         let mut delivery = Delivery::new(&ChangeStreamOptions::default());
         delivery.arrived(reply(1, vec![], Some(0)));
         // A server that has the changes 1 to 100 and a cursor that stands somewhere.
@@ -264,7 +269,7 @@ fn resumable_errors_are_those_of_the_specification() {
 
 #[test]
 fn the_first_resumption_is_immediate_and_futile_ones_pause() {
-    let (now, mut rng) = (Instant::now(), rand::rng());
+    let (now, mut rng) = (start(), StdRng::seed_from_u64(1));
     let mut resumption = Resumption::default();
     let mut fail = |resumption: &mut Resumption| resumption.get_more_failed(&Fault::Driver, now, None, &mut rng);
     assert_eq!(fail(&mut resumption), Sequel::Resume(None));
@@ -272,13 +277,13 @@ fn the_first_resumption_is_immediate_and_futile_ones_pause() {
         let Sequel::Resume(Some(pause)) = fail(&mut resumption) else { panic!("no pause after {futile}") };
         assert!(pause <= Duration::from_secs(10));
     }
-    resumption.fetched();
+    resumption.progressed();
     assert_eq!(fail(&mut resumption), Sequel::Resume(None));
 }
 
 #[test]
 fn a_stream_outlives_errors_that_pass_and_ends_with_others() {
-    let (now, mut rng) = (Instant::now(), rand::rng());
+    let (now, mut rng) = (start(), StdRng::seed_from_u64(1));
     let mut resumption = Resumption::default();
     let fatal = server(280, None);
     let fatal = Fault::Server(&fatal, Some(17));
