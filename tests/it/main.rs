@@ -5,6 +5,7 @@
 mod change_streams;
 mod compression;
 mod crud;
+mod examples;
 mod failures;
 mod prose;
 mod recorder;
