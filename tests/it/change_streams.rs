@@ -15,7 +15,8 @@ use mongo_actors::{
         ChangeStreamPreAndPostImages, CollectionOptions, FullDocumentBeforeChangeType, FullDocumentType, ReadPreference,
     },
 };
-use mongo_actors_testkit::{FailPoint, Member, ReplicaSet, Standalone};
+use mongo_actors_testkit::{Direction, FailPoint, ReplicaSet, Standalone};
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::recorder::Recorder;
 
@@ -364,13 +365,16 @@ async fn resumable_failures_are_not_seen_and_others_are() {
     client.close().await;
 }
 
-/// Reads until `count` events were seen, and expects each once and in order. Errors that leave the stream alive count
-/// as what they are: nothing.
-async fn expect_in_order(changes: &mut Changes, count: i32) -> Vec<Error> {
-    let (end, mut errors, mut expected) = (Instant::now() + PATIENCE, Vec::new(), 0);
-    while expected < count {
-        assert!(Instant::now() < end, "{expected} of {count} events came; errors: {errors:?}");
+/// The `_id` of the last document.
+const LAST: i32 = -1;
+
+/// Reads until the last document was inserted, and expects each event once and in order. Errors that leave the stream
+/// alive count as what they are: nothing.
+async fn expect_in_order(changes: &mut Changes) -> (i32, Vec<Error>) {
+    let (mut errors, mut expected) = (Vec::new(), 0);
+    loop {
         match tokio::time::timeout(PATIENCE, changes.next()).await.expect("no event came") {
+            Some(Ok(event)) if id(&event) == LAST => return (expected, errors),
             Some(Ok(event)) => {
                 assert_eq!(id(&event), expected, "errors so far: {errors:?}");
                 expected += 1;
@@ -382,17 +386,33 @@ async fn expect_in_order(changes: &mut Changes, count: i32) -> Vec<Error> {
             None => panic!("the stream ended behind {expected} events: {errors:?}"),
         }
     }
-    errors
 }
 
-/// Inserts one after the other, in their order, whatever happens.
-async fn insert_in_order(things: Collection, count: i32) {
-    for id in 0..count {
-        while let Err(error) = things.insert_one(doc! { "_id": id }).await {
-            if error.is_duplicate_key() {
-                break;
-            }
-            assert!(!matches!(error.kind(), ErrorKind::InvalidArgument { .. }), "{error:?}");
+/// Inserts document after document, in their order, whatever happens, until there is calm again; then the last. Says how
+/// many there were before it.
+async fn insert_until_calm(things: Collection, mut calm: oneshot::Receiver<()>, at_a_time: i32) -> i32 {
+    let mut count = 0;
+    while calm.try_recv() == Err(TryRecvError::Empty) {
+        insert_in_order(&things, (count..count + at_a_time).collect()).await;
+        count += at_a_time;
+    }
+    insert_in_order(&things, [LAST].into()).await;
+    count
+}
+
+/// Inserts all of them, in their order.
+async fn insert_in_order(things: &Collection, mut ids: BTreeSet<i32>) {
+    while !ids.is_empty() {
+        let documents: Vec<_> = ids.iter().map(|id| doc! { "_id": *id }).collect();
+        if things.insert_many(documents).await.is_ok() {
+            return;
+        }
+        // Whatever is there already was inserted in order.
+        let wanted: Vec<_> = ids.iter().copied().collect();
+        let Ok(mut found) = things.find(doc! { "_id": { "$in": wanted } }).await else { continue };
+        let Ok(found) = found.to_vec().await else { continue };
+        for document in found {
+            ids.remove(&document.get_i32("_id").unwrap());
         }
     }
 }
@@ -403,61 +423,32 @@ async fn thousands_of_events_come_once_and_in_order_through_a_broken_network() {
     let (client, recorder) = Recorder::client(&set.uri());
     let things = created(&client, "things").await;
     let mut changes = things.watch().batch_size(20).max_await_time(Duration::from_millis(100)).await.unwrap();
-    let count = 3000;
-    let writer = tokio::spawn(async move {
-        let things =
-            things.with_options(CollectionOptions::new().write_concern(mongo_actors::concern::WriteConcern::nodes(1)));
-        for first in (0..count).step_by(50) {
-            insert_many_in_order(&things, first..first + 50).await;
-        }
-    });
-    let breaker = tokio::spawn({
-        let members: Vec<Member> = set.members().to_vec();
-        async move {
-            for round in 0.. {
-                for member in &members {
-                    let proxy = member.proxy().unwrap();
-                    match round % 3 {
-                        0 => proxy.cut().await,
-                        1 => proxy.close_connections().await,
-                        _ => proxy.cut_after(mongo_actors_testkit::Direction::ToClient, 20_000),
-                    }
-                }
-                tokio::time::sleep(Duration::from_millis(150)).await;
-                for member in &members {
-                    member.proxy().unwrap().heal().await.unwrap();
+    let (calm, is_calm) = oneshot::channel();
+    let writer = tokio::spawn(insert_until_calm(things, is_calm, 200));
+    let breaker = async {
+        for round in 0..40 {
+            for member in set.members() {
+                let proxy = member.proxy().unwrap();
+                match round % 3 {
+                    0 => proxy.cut().await,
+                    1 => proxy.close_connections().await,
+                    _ => proxy.cut_after(Direction::ToClient, 20_000),
                 }
             }
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            for member in set.members() {
+                member.proxy().unwrap().heal().await.unwrap();
+            }
         }
-    });
-    expect_in_order(&mut changes, count).await;
-    breaker.abort();
-    writer.await.unwrap();
+        drop(calm);
+    };
+    let ((seen, errors), ()) = tokio::join!(expect_in_order(&mut changes), breaker);
+    assert_eq!(seen, writer.await.unwrap());
     let opened = recorder.commands(&client, "aggregate").await.len();
-    assert!(opened > 5, "the stream was not disturbed: it was opened {opened} times");
+    assert!(opened > 3, "the stream was not disturbed: it was opened {opened} times");
+    println!("{seen} events, {opened} cursors, {} errors", errors.len());
     drop(changes);
     client.close().await;
-}
-
-/// Inserts all of them, in their order.
-async fn insert_many_in_order(things: &Collection, ids: std::ops::Range<i32>) {
-    let mut left: BTreeSet<i32> = ids.collect();
-    while !left.is_empty() {
-        let documents: Vec<_> = left.iter().map(|id| doc! { "_id": *id }).collect();
-        if things.insert_many(documents).await.is_ok() {
-            return;
-        }
-        // Whatever is there already was inserted in order.
-        let Ok(mut found) = things.find(doc! { "_id": { "$in": left.iter().copied().collect::<Vec<_>>() } }).await
-        else {
-            continue;
-        };
-        if let Ok(found) = found.to_vec().await {
-            for document in found {
-                left.remove(&document.get_i32("_id").unwrap());
-            }
-        }
-    }
 }
 
 #[tokio::test]
@@ -466,38 +457,26 @@ async fn events_come_once_and_in_order_through_elections_and_crashes_of_servers(
     let (client, recorder) = Recorder::client(&set.uri_with(&[("w", "majority")]));
     let things = created(&client, "things").await;
     let mut changes = things.watch().batch_size(10).await.unwrap();
-    let count = 600;
-    let writer = tokio::spawn(insert_in_order(things.clone(), count));
-    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let (calm, is_calm) = oneshot::channel();
+    let writer = tokio::spawn(insert_until_calm(things.clone(), is_calm, 5));
     let breaker = async {
-        for round in 0_u32.. {
-            if stopped.try_recv() != Err(tokio::sync::oneshot::error::TryRecvError::Empty) {
-                return;
-            }
-            match round % 3 {
-                0 => drop(set.step_down().await.unwrap()),
-                1 => {
-                    let primary = set.wait_for_primary().await.unwrap();
-                    primary.kill().await.unwrap();
-                    set.wait_for_primary_other_than(&primary).await.unwrap();
-                    primary.start().await.unwrap();
-                    set.wait_until_healthy().await.unwrap();
-                }
-                _ => client.restart().await,
-            }
-        }
+        set.step_down().await.unwrap();
+        client.restart().await;
+        let primary = set.wait_for_primary().await.unwrap();
+        primary.kill().await.unwrap();
+        set.wait_for_primary_other_than(&primary).await.unwrap();
+        primary.start().await.unwrap();
+        set.wait_until_healthy().await.unwrap();
+        client.restart().await;
+        drop(calm);
     };
-    let reader = async {
-        let errors = expect_in_order(&mut changes, count).await;
-        drop(stop);
-        errors
-    };
-    let (errors, ()) = tokio::join!(reader, breaker);
-    let opened = recorder.commands(&client, "aggregate").await.len();
-    assert!(opened > 1, "the stream was not disturbed");
+    let ((seen, errors), ()) = tokio::join!(expect_in_order(&mut changes), breaker);
     // What is reported are resumptions that failed twice in a row; none of them may say anything else.
     assert!(errors.iter().all(|error| error.is_connection_failure() || error.is_retryable()), "{errors:?}");
-    writer.await.unwrap();
+    assert_eq!(seen, writer.await.unwrap());
+    let opened = recorder.commands(&client, "aggregate").await.len();
+    assert!(opened > 1, "the stream was not disturbed");
+    println!("{seen} events, {opened} cursors, {} errors", errors.len());
     drop(changes);
     client.close().await;
 }
