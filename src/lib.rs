@@ -67,6 +67,7 @@ mod database;
 mod decode;
 mod executor;
 mod filter;
+mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -78,8 +79,9 @@ pub use self::{
     change_stream::ChangeStream,
     client::{Client, ClientBuilder},
     collection::Collection,
-    cursor::{Cursor, RawBatch, RawBatchCursor, RawDocuments},
+    cursor::{Cursor, RawBatch, RawBatchCursor, RawDocuments, SessionCursor, SessionCursorStream},
     database::Database,
     error::{Error, Result},
     filter::{CommandDocument, Filter},
+    session::{ClientSession, ExplicitSession, ImplicitSession, StartSession, StartTransaction},
 };

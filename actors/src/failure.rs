@@ -70,6 +70,12 @@ pub enum Cause {
     /// The selected server does not support an option of the operation.
     #[error(transparent)]
     Unsupported(Unsupported),
+    /// The server has no sessions, and the operation was to run in one.
+    #[error("the server does not support sessions: it is too old, or no server of a deployment that stores data")]
+    NoSessions,
+    /// The server cannot read from a snapshot.
+    #[error("Snapshot reads require MongoDB 5.0 or later")]
+    NoSnapshots,
     /// The server's limits are smaller than those the request was split by.
     #[error("the server accepts less at a time than the request was split by")]
     LimitsExceeded(Limits),

@@ -32,7 +32,8 @@ pub use settings::Conformance;
 pub use settings::{EngineSettings, StartError};
 pub use summary::Summary;
 pub use ticket::{
-    Answer, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionUse, Setback, Unanswered,
+    Answer, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionMark, SessionUse, Setback,
+    SharedSession, Turn, Unanswered,
 };
 #[doc(hidden)]
 pub use topology::PoolOrder;

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::{
     connection::KeyCache, event_publisher::EventSink, failure::Cause, reaper::ReaperActor, runtime::Registry,
-    settings::EngineSettings, topology::TopologyActor,
+    session_pool::SessionPoolActor, settings::EngineSettings, topology::TopologyActor,
 };
 
 /// Everything that is shared. Each cell has one writer, named here; all others read.
@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) topology: ArcSwapOption<Addr<TopologyActor>>,
     /// Written by the supervisor: the reaper of today.
     pub(crate) reaper: ArcSwapOption<Addr<ReaperActor>>,
+    /// Written by the supervisor: the session pool of today.
+    pub(crate) sessions: ArcSwapOption<Addr<SessionPoolActor>>,
     /// Written by the supervisor.
     pub(crate) status: ArcSwap<Status>,
     /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.

@@ -19,5 +19,6 @@ pub mod retry;
 pub mod sdam;
 pub mod selection;
 pub mod session;
+pub mod transaction;
 pub mod uri;
 pub mod wire;

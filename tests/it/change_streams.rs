@@ -18,7 +18,7 @@ use mongo_actors::{
 use mongo_actors_testkit::{Direction, FailPoint, ReplicaSet, Standalone};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-use crate::recorder::Recorder;
+use crate::commands::Commands;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -225,7 +225,7 @@ async fn a_stream_starts_where_it_is_told_to() {
 #[tokio::test]
 async fn options_reach_the_server() {
     let set = ReplicaSet::start(1).await.unwrap();
-    let (client, recorder) = Recorder::client(&set.uri());
+    let (client, recorder) = Commands::client(&set.uri());
     let things = created(&client, "things").await;
     let mut changes = things
         .watch()
@@ -241,15 +241,18 @@ async fn options_reach_the_server() {
     for expected in 0..10 {
         assert_eq!(id(&next(&mut changes).await), 2 * expected);
     }
-    let opened = &recorder.commands(&client, "aggregate").await[0].body;
+    let opened = &recorder.named("aggregate")[0].command;
     assert_eq!(opened.get_document("cursor").unwrap(), &doc! { "batchSize": 3 });
     assert_eq!(opened.get_str("comment").unwrap(), "a stream");
     assert!(opened.get_document("collation").is_ok() && opened.get("maxTimeMS").is_none());
     assert_eq!(opened.get_document("readConcern").unwrap(), &doc! { "level": "majority" });
-    for more in recorder.commands(&client, "getMore").await {
-        assert_eq!(more.body.get("maxTimeMS").and_then(|limit| limit.as_i64()), Some(70));
-        assert_eq!((more.body.get_str("comment").unwrap(), more.body.get_i32("batchSize").unwrap()), ("a stream", 3));
-        assert_eq!(more.body.get("lsid"), opened.get("lsid"));
+    for more in recorder.named("getMore") {
+        assert_eq!(more.command.get("maxTimeMS").and_then(|limit| limit.as_i64()), Some(70));
+        assert_eq!(
+            (more.command.get_str("comment").unwrap(), more.command.get_i32("batchSize").unwrap()),
+            ("a stream", 3)
+        );
+        assert_eq!(more.command.get("lsid"), opened.get("lsid"));
     }
 
     let error = things.watch().read_concern(ReadConcern::linearizable()).await.unwrap_err();
@@ -294,7 +297,7 @@ async fn a_server_without_history_says_so() {
 #[tokio::test]
 async fn secondaries_can_be_watched() {
     let set = ReplicaSet::start(3).await.unwrap();
-    let (client, recorder) = Recorder::client(&set.uri_with(&[("w", "3")]));
+    let (client, recorder) = Commands::client(&set.uri_with(&[("w", "3")]));
     let things = created(&client, "things").await;
     let reads = CollectionOptions::new().selection_criteria(ReadPreference::secondary());
     let mut changes = things.with_options(reads).watch().await.unwrap();
@@ -304,32 +307,32 @@ async fn secondaries_can_be_watched() {
     }
     let primary = set.primary().await.unwrap().address().to_string();
     for name in ["aggregate", "getMore"] {
-        let sent = recorder.commands(&client, name).await;
+        let sent = recorder.named(name);
         assert!(!sent.is_empty() && sent.iter().all(|command| command.server != primary), "{sent:?}");
     }
     client.close().await;
 }
 
 /// The cursor of the newest `aggregate` or `getMore`.
-async fn cursor_id(client: &Client, recorder: &Recorder) -> i64 {
-    let replies = recorder.replies(client, "aggregate").await;
+fn cursor_id(recorder: &Commands) -> i64 {
+    let replies = recorder.replies("aggregate");
     replies.last().unwrap().get_document("cursor").unwrap().get_i64("id").unwrap()
 }
 
 #[tokio::test]
 async fn a_killed_cursor_is_replaced() {
     let set = ReplicaSet::start(1).await.unwrap();
-    let (client, recorder) = Recorder::client(&set.uri());
+    let (client, recorder) = Commands::client(&set.uri());
     let things = created(&client, "things").await;
     let mut changes = things.watch().max_await_time(Duration::from_millis(50)).await.unwrap();
     for expected in 0..20 {
-        let kill = doc! { "killCursors": "things", "cursors": [cursor_id(&client, &recorder).await] };
+        let kill = doc! { "killCursors": "things", "cursors": [cursor_id(&recorder)] };
         let killed = set.primary().await.unwrap().command("it", kill).await.unwrap();
         assert_eq!(killed.get_array("cursorsKilled").unwrap().len(), 1, "{killed:?}");
         insert(&things, expected..expected + 1).await;
         assert_eq!(id(&next(&mut changes).await), expected);
     }
-    assert_eq!(recorder.commands(&client, "aggregate").await.len(), 21);
+    assert_eq!(recorder.named("aggregate").len(), 21);
     client.close().await;
 }
 
@@ -420,7 +423,7 @@ async fn insert_in_order(things: &Collection, mut ids: BTreeSet<i32>) {
 #[tokio::test]
 async fn thousands_of_events_come_once_and_in_order_through_a_broken_network() {
     let set = ReplicaSet::builder(3).behind_proxies().start().await.unwrap();
-    let (client, recorder) = Recorder::client(&set.uri());
+    let (client, recorder) = Commands::client(&set.uri());
     let things = created(&client, "things").await;
     let mut changes = things.watch().batch_size(20).max_await_time(Duration::from_millis(100)).await.unwrap();
     let (calm, is_calm) = oneshot::channel();
@@ -444,7 +447,7 @@ async fn thousands_of_events_come_once_and_in_order_through_a_broken_network() {
     };
     let ((seen, errors), ()) = tokio::join!(expect_in_order(&mut changes), breaker);
     assert_eq!(seen, writer.await.unwrap());
-    let opened = recorder.commands(&client, "aggregate").await.len();
+    let opened = recorder.named("aggregate").len();
     assert!(opened > 3, "the stream was not disturbed: it was opened {opened} times");
     println!("{seen} events, {opened} cursors, {} errors", errors.len());
     drop(changes);
@@ -454,7 +457,7 @@ async fn thousands_of_events_come_once_and_in_order_through_a_broken_network() {
 #[tokio::test]
 async fn events_come_once_and_in_order_through_elections_and_crashes_of_servers() {
     let set = ReplicaSet::start(3).await.unwrap();
-    let (client, recorder) = Recorder::client(&set.uri_with(&[("w", "majority")]));
+    let (client, recorder) = Commands::client(&set.uri_with(&[("w", "majority")]));
     let things = created(&client, "things").await;
     let mut changes = things.watch().batch_size(10).await.unwrap();
     let (calm, is_calm) = oneshot::channel();
@@ -474,7 +477,7 @@ async fn events_come_once_and_in_order_through_elections_and_crashes_of_servers(
     // What is reported are resumptions that failed twice in a row; none of them may say anything else.
     assert!(errors.iter().all(|error| error.is_connection_failure() || error.is_retryable()), "{errors:?}");
     assert_eq!(seen, writer.await.unwrap());
-    let opened = recorder.commands(&client, "aggregate").await.len();
+    let opened = recorder.named("aggregate").len();
     assert!(opened > 1, "the stream was not disturbed");
     println!("{seen} events, {opened} cursors, {} errors", errors.len());
     drop(changes);
@@ -484,13 +487,13 @@ async fn events_come_once_and_in_order_through_elections_and_crashes_of_servers(
 #[tokio::test]
 async fn a_slow_reader_holds_one_batch_at_a_time() {
     let set = ReplicaSet::start(1).await.unwrap();
-    let (client, recorder) = Recorder::client(&set.uri());
+    let (client, recorder) = Commands::client(&set.uri());
     let things = created(&client, "things").await;
     let mut changes = things.watch().batch_size(10).await.unwrap();
     insert(&things, 0..500).await;
     for expected in 0..500 {
         assert_eq!(id(&next(&mut changes).await), expected);
-        let fetched = recorder.commands(&client, "getMore").await.len();
+        let fetched = recorder.named("getMore").len();
         let needed = usize::try_from(expected).unwrap() / 10 + 1;
         assert!(fetched <= needed + 1, "{fetched} batches were fetched for {expected} events");
     }

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod change_streams;
+mod commands;
 mod compression;
 mod crud;
 mod examples;
 mod failures;
 mod prose;
-mod recorder;
+mod sessions;
+mod transactions;

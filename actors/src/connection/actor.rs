@@ -1,6 +1,7 @@
 //! The connection's handlers, and the pump that its socket is driven by.
 
 use std::{
+    borrow::Cow,
     io,
     pin::Pin,
     sync::Arc,
@@ -14,9 +15,11 @@ use actix::{
 use mongo_actors_protocol::{
     cmap::ConnectionId,
     command::Envelope,
+    read_preference::ReadPreference,
     retry::{Retryability, Stage},
-    sdam::{FailureKind, FailurePhase, Generation, ServerFailure},
+    sdam::{FailureKind, FailurePhase, Generation, ServerFailure, ServerType},
     selection::{SelectionCriteria, wire_read_preference},
+    session::{ClusterTime, SNAPSHOT_WIRE_VERSION, SessionState},
     wire::{ReplyBody, ReplyMessage},
 };
 
@@ -35,7 +38,7 @@ use crate::{
     runtime::{Context, SupervisedActor, clock},
     session_pool::{Equip, SessionPoolActor},
     shared::Shared,
-    ticket::{ConnectionInfo, HeldSession, Reply, SessionUse, Ticket},
+    ticket::{ConnectionInfo, HeldSession, Reply, SessionUse, Ticket, Turn},
     topology::{ClusterTimeSeen, EstablishmentFailed, OperationFailed, TopologyActor},
 };
 
@@ -150,35 +153,26 @@ impl ConnectionActor {
 
     fn send(&mut self, mut ticket: Ticket, info: &ConnectionInfo) {
         let now = clock::now();
-        if ticket.operation.retryability == Retryability::Write && ticket.txn_number.is_none() {
-            self.assign_txn_number(&mut ticket, info);
+        let mut tail = std::mem::take(&mut self.tail);
+        let stamped = match ticket.operation.session.clone() {
+            SessionUse::Explicit(turn) => {
+                let server = ticket.server.clone();
+                let stamped = turn.take_up(server.as_deref(), |state| {
+                    self.stamp_explicit(&mut ticket, state, &turn, &mut tail, info)
+                });
+                stamped.is_some()
+            }
+            SessionUse::Implicit | SessionUse::None => {
+                self.stamp_implicit(&mut ticket, &mut tail, info);
+                true
+            }
+        };
+        if !stamped {
+            // The caller has given the attempt up; its session may be elsewhere already.
+            self.tail = tail;
+            return;
         }
         let shared = self.plan.shared.clone();
-        let cluster_time = shared.cluster_time.load();
-        let mut tail = std::mem::take(&mut self.tail);
-        let with_session = ticket.session.is_some() || uses_session(&ticket, info);
-        if let Some(held) = ticket.session.as_mut().or(self.session.as_mut()).filter(|_| with_session) {
-            held.get_mut().used(now);
-        }
-        let held = ticket.session.as_ref().or(self.session.as_ref()).filter(|_| with_session);
-        let preference = match &ticket.operation.criteria {
-            SelectionCriteria::ReadPreference(preference) | SelectionCriteria::WritingAggregate(preference) => {
-                Some(preference)
-            }
-            _ => None,
-        };
-        let topology_type = shared.description.load().topology_type;
-        let primary = mongo_actors_protocol::read_preference::ReadPreference::Primary;
-        let read_preference = wire_read_preference(topology_type, info.server_type, preference.unwrap_or(&primary));
-        let stamp = Stamp {
-            operation: &ticket.operation,
-            session: held.map(HeldSession::get),
-            txn_number: ticket.txn_number,
-            cluster_time: cluster_time.as_deref(),
-            read_preference: read_preference.as_deref(),
-            server_api: shared.settings.options.server_api.as_ref(),
-        };
-        stamp.write(&mut tail);
         let Some(link) = &mut self.link else { return };
         let mut exchange = Exchange::new(ticket, link.next_request_id(), tail);
         let name = &exchange.ticket.operation.request.name;
@@ -193,6 +187,80 @@ impl ConnectionActor {
             CommandEvents::of(&shared, info).started(&exchange);
         }
         self.exchange = Some(exchange);
+    }
+
+    /// Writes what a command carries in a session that the driver lends, or in none.
+    fn stamp_implicit(&mut self, ticket: &mut Ticket, tail: &mut Vec<u8>, info: &ConnectionInfo) {
+        if ticket.operation.retryability == Retryability::Write && ticket.txn_number.is_none() {
+            self.assign_txn_number(ticket, info);
+        }
+        let with_session = ticket.session.is_some() || uses_session(ticket, info);
+        if let Some(held) = ticket.session.as_mut().or(self.session.as_mut()).filter(|_| with_session) {
+            held.get_mut().used(clock::now());
+        }
+        let held = ticket.session.as_ref().or(self.session.as_ref()).filter(|_| with_session);
+        let cluster_time = self.plan.shared.cluster_time.load();
+        let read_preference = self.read_preference(ticket, info);
+        let stamp = Stamp {
+            operation: &ticket.operation,
+            session: held.map(HeldSession::get),
+            txn_number: ticket.txn_number,
+            transaction: None,
+            read_concern: None,
+            cluster_time: cluster_time.as_deref(),
+            read_preference: read_preference.as_deref(),
+            server_api: self.plan.shared.settings.options.server_api.as_ref(),
+        };
+        stamp.write(tail);
+    }
+
+    /// Writes what a command carries in a session of the application.
+    fn stamp_explicit(
+        &self,
+        ticket: &mut Ticket,
+        state: &mut SessionState,
+        turn: &Turn,
+        tail: &mut Vec<u8>,
+        info: &ConnectionInfo,
+    ) {
+        let numbered = ticket.operation.retryability == Retryability::Write
+            && ticket.txn_number.is_none()
+            && !turn.ending
+            && info.supports_retryable_writes();
+        if let Some(session) = state.server_mut() {
+            session.used(clock::now());
+            if numbered {
+                ticket.txn_number = Some(session.next_txn_number());
+            }
+        }
+        let known = self.plan.shared.cluster_time.load();
+        let operation = &ticket.operation;
+        let timed = info.server_type != ServerType::Standalone;
+        let read_preference = self.read_preference(ticket, info);
+        let stamp = Stamp {
+            operation,
+            session: state.server(),
+            txn_number: ticket.txn_number,
+            transaction: state.transaction.stamp(turn.ending),
+            read_concern: Some(state.read_concern(operation.read_concern.as_ref(), operation.read_concern_use, timed)),
+            cluster_time: ClusterTime::greater_of(known.as_deref(), state.cluster_time()).filter(|_| timed),
+            read_preference: read_preference.as_deref(),
+            server_api: self.plan.shared.settings.options.server_api.as_ref(),
+        };
+        stamp.write(tail);
+    }
+
+    /// What the command says about the servers that may answer it, if its server needs to know.
+    fn read_preference<'t>(&self, ticket: &'t Ticket, info: &ConnectionInfo) -> Option<Cow<'t, ReadPreference>> {
+        const PRIMARY: &ReadPreference = &ReadPreference::Primary;
+        let preference = match &ticket.operation.criteria {
+            SelectionCriteria::ReadPreference(preference) | SelectionCriteria::WritingAggregate(preference) => {
+                preference
+            }
+            _ => PRIMARY,
+        };
+        let topology_type = self.plan.shared.description.load().topology_type;
+        wire_read_preference(topology_type, info.server_type, preference)
     }
 
     /// Gives the operation a session of its own, in which the server recognises its repetition.
@@ -269,6 +337,9 @@ impl ConnectionActor {
         };
         if let Some(seen) = envelope.cluster_time {
             self.plan.shared.note_cluster_time(seen, |time| self.plan.topology.do_send(ClusterTimeSeen(time)));
+        }
+        if let SessionUse::Explicit(turn) = &exchange.ticket.operation.session {
+            turn.received(&envelope);
         }
         let error = match (envelope.ok, envelope.write_concern_error.is_some()) {
             (true, false) => {
@@ -435,6 +506,15 @@ fn admit(ticket: &Ticket, info: &ConnectionInfo) -> Result<(), Cause> {
         return Err(Cause::DeadlinePassed);
     }
     operation.check_requirements(info.max_wire_version).map_err(Cause::Unsupported)?;
+    if let SessionUse::Explicit(turn) = &operation.session {
+        if !info.has_sessions() {
+            return Err(Cause::NoSessions);
+        }
+        let snapshot = turn.session().with(|state| state.is_snapshot());
+        if snapshot && info.max_wire_version < SNAPSHOT_WIRE_VERSION {
+            return Err(Cause::NoSnapshots);
+        }
+    }
     match operation.limits {
         Some(limits) if !limits.fit_within(&info.limits) => Err(Cause::LimitsExceeded(info.limits)),
         _ => Ok(()),
@@ -442,7 +522,9 @@ fn admit(ticket: &Ticket, info: &ConnectionInfo) -> Result<(), Cause> {
 }
 
 fn uses_session(ticket: &Ticket, info: &ConnectionInfo) -> bool {
-    ticket.operation.session == SessionUse::Implicit && ticket.operation.is_acknowledged() && info.has_sessions()
+    matches!(ticket.operation.session, SessionUse::Implicit)
+        && ticket.operation.is_acknowledged()
+        && info.has_sessions()
 }
 
 /// The one future of a connection's context: polls the socket whenever its task wakes.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use mongo_actors::{
-    ChangeStream, Client, Collection,
+    ChangeStream, Collection,
     bson::{Bson, Document, doc},
     change_stream::{ResumeToken, event::ChangeStreamEvent},
     error::ErrorKind,
@@ -12,24 +12,23 @@ use mongo_actors::{
 };
 use mongo_actors_testkit::{FailPoint, ReplicaSet};
 
-use crate::recorder::Recorder;
+use crate::commands::Commands;
 
 type Changes = ChangeStream<ChangeStreamEvent<Document>>;
 
 struct Scene {
     set: ReplicaSet,
-    client: Client,
-    recorder: std::sync::Arc<Recorder>,
+    recorder: std::sync::Arc<Commands>,
     things: Collection,
 }
 
 impl Scene {
     async fn new(members: usize, options: &[(&str, &str)]) -> Self {
         let set = ReplicaSet::start(members).await.unwrap();
-        let (client, recorder) = Recorder::client(&set.uri_with(options));
+        let (client, recorder) = Commands::client(&set.uri_with(options));
         client.database("prose").create_collection("things").await.unwrap();
         let things = client.database("prose").collection("things");
-        Self { set, client, recorder, things }
+        Self { set, recorder, things }
     }
 
     async fn insert(&self, ids: std::ops::Range<i32>) {
@@ -41,14 +40,14 @@ impl Scene {
     }
 
     /// The `$changeStream` stages that were sent.
-    async fn stages(&self) -> Vec<Document> {
-        let opened = self.recorder.commands(&self.client, "aggregate").await;
-        opened.iter().map(|command| stage(&command.body).clone()).collect()
+    fn stages(&self) -> Vec<Document> {
+        let opened = self.recorder.named("aggregate");
+        opened.iter().map(|command| stage(&command.command).clone()).collect()
     }
 
     /// The newest reply with a batch.
-    async fn post_batch_token(&self, command: &str) -> Document {
-        let replies = self.recorder.replies(&self.client, command).await;
+    fn post_batch_token(&self, command: &str) -> Document {
+        let replies = self.recorder.replies(command);
         let cursor = replies.last().unwrap().get_document("cursor").unwrap();
         cursor.get_document("postBatchResumeToken").unwrap().clone()
     }
@@ -83,7 +82,7 @@ async fn prose_1_the_last_seen_token_is_tracked() {
         let event = next(&mut changes).await;
         if changes.resume_token().unwrap() != event.id {
             // The batch ended with this event.
-            assert_eq!(document(&changes.resume_token().unwrap()), scene.post_batch_token("getMore").await);
+            assert_eq!(document(&changes.resume_token().unwrap()), scene.post_batch_token("getMore"));
         }
     }
 }
@@ -110,14 +109,14 @@ async fn prose_3_a_stream_resumes_with_its_pipeline_its_options_and_a_token() {
     let point = scene.fail(resumable()).await;
     scene.insert(1..2).await;
     next(&mut changes).await;
-    let opened = scene.recorder.commands(&scene.client, "aggregate").await;
+    let opened = scene.recorder.named("aggregate");
     assert_eq!(opened.len(), 2);
-    let mut again = opened[1].body.clone();
+    let mut again = opened[1].command.clone();
     let stages = again.get_array_mut("pipeline").unwrap();
     let sent = stages[0].as_document_mut().unwrap().get_document_mut("$changeStream").unwrap();
     assert_eq!(sent.remove("resumeAfter"), Some(document(&token).into()));
     for field in ["pipeline", "cursor", "comment", "aggregate", "lsid", "$db"] {
-        assert_eq!(again.get(field), opened[0].body.get(field), "{field}");
+        assert_eq!(again.get(field), opened[0].command.get(field), "{field}");
     }
     drop(point);
 }
@@ -129,7 +128,7 @@ async fn prose_4_an_error_of_aggregate_is_not_resumed() {
     let point = scene.fail(point.error_labels(["ResumableChangeStreamError"])).await;
     let error = scene.things.watch().await.unwrap_err();
     assert_eq!(error.code(), Some(280));
-    assert_eq!(scene.stages().await.len(), 1);
+    assert_eq!(scene.stages().len(), 1);
     // The aggregate of a resumption is not repeated either.
     let mut changes = scene.things.watch().await.unwrap();
     drop(point);
@@ -137,7 +136,7 @@ async fn prose_4_an_error_of_aggregate_is_not_resumed() {
     let point = scene.fail(both.error_labels(["ResumableChangeStreamError"])).await;
     let error = changes.next().await.unwrap().unwrap_err();
     assert_eq!((error.code(), error.command_name()), (Some(280), Some("aggregate")));
-    assert_eq!(scene.stages().await.len(), 3);
+    assert_eq!(scene.stages().len(), 3);
     drop(point);
 }
 
@@ -154,7 +153,7 @@ async fn prose_6_a_server_is_selected_by_the_first_read_preference() {
     }
     scene.insert(1..2).await;
     next(&mut changes).await;
-    let opened = scene.recorder.commands(&scene.client, "aggregate").await;
+    let opened = scene.recorder.named("aggregate");
     assert!(opened.len() >= 2);
     let primary = scene.set.primary().await.unwrap().address().to_string();
     assert!(opened.iter().all(|command| command.server != primary), "{opened:?}");
@@ -164,13 +163,13 @@ async fn prose_6_a_server_is_selected_by_the_first_read_preference() {
 async fn prose_7_a_cursor_with_an_empty_first_batch_stays_open() {
     let scene = Scene::new(1, &[]).await;
     let mut changes = scene.things.watch().await.unwrap();
-    let replies = scene.recorder.replies(&scene.client, "aggregate").await;
+    let replies = scene.recorder.replies("aggregate");
     let cursor = replies[0].get_document("cursor").unwrap();
     assert!(cursor.get_array("firstBatch").unwrap().is_empty() && cursor.get_i64("id").unwrap() != 0);
     assert!(changes.is_alive());
     scene.insert(0..1).await;
     next(&mut changes).await;
-    assert!(scene.recorder.commands(&scene.client, "killCursors").await.is_empty());
+    assert!(scene.recorder.named("killCursors").is_empty());
 }
 
 #[tokio::test]
@@ -179,7 +178,7 @@ async fn prose_8_an_error_of_kill_cursors_is_not_seen() {
     let mut changes = scene.things.watch().await.unwrap();
     let more = scene.fail(resumable()).await;
     // There is one fail point of this kind at a time: the kill fails by itself, because the cursor is gone by then.
-    let replies = scene.recorder.replies(&scene.client, "aggregate").await;
+    let replies = scene.recorder.replies("aggregate");
     let id = replies[0].get_document("cursor").unwrap().get_i64("id").unwrap();
     let kill = doc! { "killCursors": "things", "cursors": [id] };
     scene.set.primary().await.unwrap().command("prose", kill).await.unwrap();
@@ -198,14 +197,14 @@ async fn prose_8_an_error_of_kill_cursors_is_not_seen() {
 async fn prose_11_behind_a_batch_the_token_is_that_of_the_batch() {
     let scene = Scene::new(1, &[]).await;
     let mut changes = scene.things.watch().max_await_time(Duration::from_millis(50)).await.unwrap();
-    assert_eq!(document(&changes.resume_token().unwrap()), scene.post_batch_token("aggregate").await);
+    assert_eq!(document(&changes.resume_token().unwrap()), scene.post_batch_token("aggregate"));
     assert!(changes.next_if_any().await.unwrap().is_none());
-    assert_eq!(document(&changes.resume_token().unwrap()), scene.post_batch_token("getMore").await);
+    assert_eq!(document(&changes.resume_token().unwrap()), scene.post_batch_token("getMore"));
     scene.insert(0..3).await;
     for _ in 0..3 {
         next(&mut changes).await;
     }
-    assert_eq!(document(&changes.resume_token().unwrap()), scene.post_batch_token("getMore").await);
+    assert_eq!(document(&changes.resume_token().unwrap()), scene.post_batch_token("getMore"));
 }
 
 #[tokio::test]
@@ -214,7 +213,7 @@ async fn prose_13_within_a_batch_the_token_is_that_of_the_event_before() {
     let first = scene.things.watch().await.unwrap().resume_token().unwrap();
     scene.insert(0..4).await;
     let mut changes = scene.things.watch().resume_after(first).await.unwrap();
-    let replies = scene.recorder.replies(&scene.client, "aggregate").await;
+    let replies = scene.recorder.replies("aggregate");
     let batch = replies[1].get_document("cursor").unwrap().get_array("firstBatch").unwrap().len();
     assert!(batch >= 2, "{batch}");
     for _ in 0..batch - 1 {
@@ -236,7 +235,7 @@ async fn prose_14_before_the_first_event_the_token_is_the_one_given() {
     assert_eq!(behind.resume_token(), Some(token));
     let at = scene.things.watch().start_at_operation_time(event.cluster_time.unwrap()).await.unwrap();
     assert_eq!(at.resume_token(), None);
-    let replies = scene.recorder.replies(&scene.client, "aggregate").await;
+    let replies = scene.recorder.replies("aggregate");
     for reply in &replies[1..] {
         assert!(!reply.get_document("cursor").unwrap().get_array("firstBatch").unwrap().is_empty());
     }
@@ -258,7 +257,7 @@ async fn resume_after_start_after(seen: i32) -> Document {
     scene.insert(100..101).await;
     next(&mut changes).await;
     drop(point);
-    scene.stages().await.last().unwrap().clone()
+    scene.stages().last().unwrap().clone()
 }
 
 #[tokio::test]
