@@ -347,6 +347,7 @@ impl Engine {
 
 fn share(settings: EngineSettings) -> Result<Shared, StartError> {
     let metadata = settings.metadata()?;
+    let tls = settings.tls()?;
     let description = mongo_actors_protocol::sdam::Topology::new(
         TopologySettings::from(&*settings.options),
         bson::oid::ObjectId::new(),
@@ -364,6 +365,7 @@ fn share(settings: EngineSettings) -> Result<Shared, StartError> {
         status: ArcSwap::from_pointee(Status::Open),
         metadata: ArcSwap::from_pointee(metadata),
         keys: KeyCache::default(),
+        tls,
         registry: Registry::default(),
         gate: Gate::default(),
         grown: Milestone::default(),

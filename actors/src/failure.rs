@@ -112,6 +112,8 @@ pub struct EstablishError {
 pub enum EstablishStep {
     /// Resolving the name and opening the socket.
     Connect,
+    /// The TLS handshake.
+    Tls,
     /// The first `hello`.
     Handshake,
     /// Authentication.
@@ -131,6 +133,9 @@ pub enum EstablishFault {
         /// `connectTimeoutMS`.
         limit: Duration,
     },
+    /// Client and server do not agree on TLS, or one does not accept the other's certificate.
+    #[error("{0}")]
+    Tls(Arc<str>),
     /// The server broke the protocol.
     #[error("{0}")]
     Wire(Arc<WireError>),
@@ -146,6 +151,7 @@ impl fmt::Display for EstablishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let doing = match self.step {
             EstablishStep::Connect => "cannot connect to",
+            EstablishStep::Tls => "no TLS connection to",
             EstablishStep::Handshake => "the handshake failed with",
             EstablishStep::Authenticate => "authentication failed with",
         };

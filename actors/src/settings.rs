@@ -3,16 +3,17 @@
 use std::{env, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{
-    auth::credential::AuthMechanism,
+    auth::conversation::Conversation,
     cmap::PoolOptions,
     compression::is_available,
     handshake::{ClientMetadata, Environment, InvalidMetadata, OperatingSystem},
-    options::{ClientOptions, Compressor},
+    options::{ClientOptions, Compressor, ConfigError},
     selection::ServerSelector,
 };
 
 use crate::{
     event_publisher::Listeners,
+    net::Tls,
     runtime::{Placement, RestartBudget},
 };
 
@@ -67,6 +68,9 @@ pub enum StartError {
         /// What to do.
         remedy: &'static str,
     },
+    /// What an option names cannot be used.
+    #[error(transparent)]
+    Options(#[from] ConfigError),
     /// The client's description of itself cannot be sent.
     #[error(transparent)]
     Metadata(#[from] InvalidMetadata),
@@ -107,8 +111,8 @@ impl EngineSettings {
         if options.srv.is_some() {
             return unavailable("mongodb+srv", "a DNS lookup of the hosts", "list the hosts in a mongodb:// URI");
         }
-        if options.tls_enabled {
-            return unavailable("tls", "encrypted connections", "connect without TLS");
+        if options.tls_enabled && cfg!(not(feature = "tls")) {
+            return unavailable("tls", "encrypted connections", "turn the Cargo feature \"tls\" on");
         }
         if options.socks5_proxy.is_some() {
             return unavailable("proxyHost", "a SOCKS5 proxy", "connect directly");
@@ -116,10 +120,22 @@ impl EngineSettings {
         if options.load_balanced {
             return unavailable("loadBalanced", "load-balanced mode", "name the servers themselves");
         }
-        match options.credential.as_ref().and_then(|credential| credential.mechanism) {
-            None | Some(AuthMechanism::ScramSha1 | AuthMechanism::ScramSha256) => Ok(()),
-            Some(_) => unavailable("authMechanism", "a mechanism other than SCRAM", "use SCRAM-SHA-256 or SCRAM-SHA-1"),
+        let mechanism = options.credential.as_ref().and_then(|credential| credential.mechanism);
+        match mechanism.filter(|mechanism| !Conversation::speaks(*mechanism)) {
+            Some(_) => unavailable("authMechanism", "this mechanism", "use SCRAM-SHA-256, MONGODB-X509 or PLAIN"),
+            None => Ok(()),
         }
+    }
+
+    /// What encrypted connections need; none when they are not asked for.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&self) -> Result<Option<Tls>, ConfigError> {
+        self.options.tls().map(Tls::new).transpose()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    pub(crate) fn tls(&self) -> Result<Option<Tls>, ConfigError> {
+        Ok(None)
     }
 
     pub(crate) fn metadata(&self) -> Result<ClientMetadata, InvalidMetadata> {

@@ -16,7 +16,7 @@ use mongo_actors_protocol::{
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    connection::KeyCache, event_publisher::EventSink, failure::Cause, reaper::ReaperActor, runtime::Registry,
+    connection::KeyCache, event_publisher::EventSink, failure::Cause, net::Tls, reaper::ReaperActor, runtime::Registry,
     session_pool::SessionPoolActor, settings::EngineSettings, topology::TopologyActor,
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) metadata: ArcSwap<ClientMetadata>,
     pub(crate) events: EventSink,
     pub(crate) keys: KeyCache,
+    /// None when connections are not encrypted.
+    pub(crate) tls: Option<Tls>,
     pub(crate) registry: Registry,
     pub(crate) gate: Gate,
     /// Reached when the tree was started for the first time.

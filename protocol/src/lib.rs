@@ -13,6 +13,8 @@ pub mod concern;
 pub mod error;
 pub mod event;
 pub mod handshake;
+#[cfg(feature = "tls")]
+pub mod ocsp;
 pub mod options;
 pub mod read_preference;
 pub mod retry;

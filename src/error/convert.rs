@@ -204,6 +204,7 @@ impl From<StartError> for Error {
             StartError::Unavailable { option, .. } => {
                 ErrorKind::Configuration { options: vec![Cow::Borrowed(*option)], reason }
             }
+            StartError::Options(error) => return error.clone().into(),
             StartError::Metadata(_) => {
                 ErrorKind::Configuration { options: vec!["appname".into(), "driver".into()], reason }
             }

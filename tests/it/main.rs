@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod auth;
 mod change_streams;
 mod commands;
 mod compression;
@@ -10,4 +11,5 @@ mod examples;
 mod failures;
 mod prose;
 mod sessions;
+mod tls;
 mod transactions;

@@ -5,7 +5,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{self, Poll},
+    task::{self, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,8 @@ use actix::{
     Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future,
 };
 use mongo_actors_protocol::{
-    cmap::ConnectionId,
+    auth::credential::AuthMechanism,
+    cmap::{CheckOutError, ConnectionId},
     command::Envelope,
     read_preference::ReadPreference,
     retry::{Retryability, Stage},
@@ -27,13 +28,15 @@ use super::{
     command_events::CommandEvents,
     establish::{self, Established},
     exchange::{DeadlineKind, Exchange, ExchangeDeadline, Progress},
+    handshake,
     link::{Link, LinkFault},
     messages::{Equipped, Interrupt, Run, SurrenderSession},
+    reauthenticate::Reauthentication,
     stamp::Stamp,
 };
 use crate::{
     connection_pool::{CheckOut, ConnectionDied, ConnectionEstablished, ConnectionPoolActor, DrainStarted},
-    failure::{Cause, EstablishError},
+    failure::{Cause, EstablishError, EstablishFault, EstablishStep},
     reaper::{KillCursors, ReaperActor},
     runtime::{Context, SupervisedActor, clock},
     session_pool::{Equip, SessionPoolActor},
@@ -68,6 +71,9 @@ pub(crate) struct ConnectionActor {
     /// The buffer of the last exchange's tail.
     tail: Vec<u8>,
     time_is_up: bool,
+    /// How the server knows who we are; none when it was not told.
+    mechanism: Option<AuthMechanism>,
+    reauthentication: Option<Reauthentication>,
 }
 
 impl ConnectionActor {
@@ -82,12 +88,15 @@ impl ConnectionActor {
             session: None,
             tail: Vec::new(),
             time_is_up: false,
+            mechanism: None,
+            reauthentication: None,
         }
     }
 
     fn established(&mut self, result: Result<Established, EstablishError>, ctx: &mut Context<Self>) {
         match result {
-            Ok(Established { link, info }) => {
+            Ok(Established { link, info, mechanism }) => {
+                self.mechanism = mechanism;
                 self.generation = info.generation;
                 let info = Arc::new(info);
                 self.link = Some(link);
@@ -285,6 +294,10 @@ impl ConnectionActor {
     /// Drives the socket as far as it goes. Ready when it is closed.
     fn drive(&mut self, ctx: &mut Context<Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         loop {
+            if let Some(reauthentication) = &mut self.reauthentication {
+                let outcome = ready!(reauthentication.poll(cx));
+                self.reauthenticated(outcome);
+            }
             let Some(link) = &mut self.link else { return Poll::Ready(()) };
             let Some(exchange) = &mut self.exchange else {
                 return self.watch_idle(cx);
@@ -403,6 +416,14 @@ impl ConnectionActor {
         }
         let mut ticket = self.recycle(exchange);
         self.keep_session_for_repetition(&mut ticket, &info);
+        if error.is_reauthentication_required()
+            && !ticket.reauthenticated
+            && let Some((link, mechanism)) = self.link.take_if(|_| self.mechanism.is_some()).zip(self.mechanism)
+        {
+            let shared = self.plan.shared.clone();
+            self.reauthentication = Some(Reauthentication::begin(shared, link, mechanism, ticket));
+            return;
+        }
         let cause = match ok {
             true => Cause::WriteConcern { error: error.clone(), reply: body },
             false => Cause::Command(error.clone()),
@@ -412,6 +433,31 @@ impl ConnectionActor {
         }
         let failure = self.server_failure(FailureKind::Command(error), cause.to_string(), &info);
         self.plan.topology.do_send(OperationFailed { ticket, cause, failure });
+    }
+
+    /// Repeats the operation that made it necessary, or gives the connection up.
+    fn reauthenticated(&mut self, outcome: Result<Link, EstablishFault>) {
+        let (Some(Reauthentication { mut ticket, .. }), Some(info)) = (self.reauthentication.take(), self.info.clone())
+        else {
+            return;
+        };
+        // What the server refused was not executed.
+        ticket.stage = Stage::CheckedOut;
+        match outcome {
+            Ok(link) => {
+                self.link = Some(link);
+                if !ticket.is_cancelled() {
+                    self.send(ticket, &info);
+                }
+            }
+            Err(fault) => {
+                if let Some(lease) = &mut ticket.lease {
+                    lease.mark_broken();
+                }
+                let error = handshake::failed(&self.plan.address, EstablishStep::Authenticate, fault);
+                ticket.fail(Cause::CheckOut(Arc::new(CheckOutError::Establishment(error))));
+            }
+        }
     }
 
     fn network_failed(&mut self, exchange: Exchange, error: io::Error) {
@@ -591,6 +637,9 @@ impl Handler<Interrupt> for ConnectionActor {
         self.link = None;
         if let Some(exchange) = self.exchange.take() {
             self.break_with(exchange, Cause::Interrupted);
+        }
+        if let Some(reauthentication) = self.reauthentication.take() {
+            reauthentication.ticket.fail(Cause::Interrupted);
         }
         ctx.stop();
     }

@@ -1,6 +1,11 @@
 //! How bytes get to a server and back: every way there is ends in one [`Transport`].
 
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 #[cfg(unix)]
 mod unix;
 
@@ -8,6 +13,8 @@ use std::io;
 
 use mongo_actors_protocol::address::ServerAddress;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) use tls::{Tls, TlsFault, TlsRefusal};
 
 /// A host name could not be resolved.
 #[derive(Debug, thiserror::Error)]

@@ -58,6 +58,8 @@ pub(crate) struct Slip {
     pub session: Option<HeldSession>,
     /// The transaction number, once assigned; kept through every attempt.
     pub txn_number: Option<i64>,
+    /// Whether a connection had to authenticate anew for it: this happens once.
+    pub(crate) reauthenticated: bool,
     /// How far it has come.
     pub stage: Stage,
     /// The server it was routed to, once selected.
@@ -81,6 +83,7 @@ impl Ticket {
             deprioritized: Vec::new(),
             session: None,
             txn_number: None,
+            reauthenticated: false,
             stage: Stage::Queued,
             server: None,
             lease: None,
