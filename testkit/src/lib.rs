@@ -70,6 +70,7 @@ mod provision;
 mod proxy;
 mod role;
 mod scripted;
+mod secantus;
 mod stub;
 mod tls;
 mod wait;
@@ -83,6 +84,7 @@ pub use provision::{MONGOD_VARIABLE, Mongod, ProvisionError, Version};
 pub use proxy::{Break, Direction, LoadBalancerProxy, MongosProxy, Proxy, Scope};
 pub use role::Role;
 pub use scripted::{Received, Reply, ScriptedServer, ScriptedServerBuilder};
+pub use secantus::Secantus;
 pub use stub::InstantStub;
 pub use tls::{
     CertificateSpec, Handshake, OcspAnswer, OcspBehaviour, OcspResponder, OcspStatus, ServerTls, TlsAuthority,

@@ -3,13 +3,21 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod auth;
+mod bulk;
+mod cancellation;
 mod change_streams;
 mod commands;
 mod compression;
 mod crud;
+mod cursors;
+mod elections;
 mod examples;
 mod failures;
+mod kit;
+mod misbehaviour;
+mod pools;
 mod prose;
+mod reaching;
 mod sessions;
 mod tls;
 mod transactions;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mongo_actors_protocol::{address::ServerAddress, command::Namespace};
 
 use crate::{
-    reaper::KillCursors,
+    reaper::{self, KillCursors},
     shared::Shared,
     ticket::{ConnectionInfo, HeldSession, Lease},
 };
@@ -48,10 +48,8 @@ impl OpenCursor {
 
 impl Drop for OpenCursor {
     fn drop(&mut self) {
-        if let Some(debt) = self.take_debt()
-            && let Some(reaper) = &*self.shared.reaper.load()
-        {
-            reaper.do_send(debt);
+        if let Some(debt) = self.take_debt() {
+            reaper::owe(&self.shared, debt);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod causal_consistency;
 mod change_streams;
+mod crud;
 mod sessions;
 mod transactions;
 mod transactions_convenient_api;
