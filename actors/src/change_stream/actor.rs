@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Supervised, fut::wrap_future};
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
     change_stream::{Resumption, Sequel},
     command::CursorReply,
@@ -339,6 +339,6 @@ impl Handler<EndStream> for ChangeStreamActor {
         self.reader = None;
         self.activity = Activity::Idle;
         self.kill(done);
-        ctx.stop();
+        ctx.finish();
     }
 }
