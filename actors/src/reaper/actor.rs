@@ -8,7 +8,10 @@ use std::{
 
 use actix::{Actor, Handler, Message, Supervised};
 
-use super::debt::KillCursors;
+use super::{
+    abort::abandon,
+    debt::{AbandonSession, Debt, KillCursors},
+};
 use crate::{
     runtime::{Context, SupervisedActor, clock},
     shared::{Gate, Shared, Token},
@@ -21,14 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is owed. It outlives the reaper.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger(Arc<Mutex<VecDeque<KillCursors>>>);
+pub(crate) struct Ledger(Arc<Mutex<VecDeque<Debt>>>);
 
 impl Ledger {
-    pub(super) fn enter(&self, debt: KillCursors) {
+    fn enter(&self, debt: Debt) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(debt);
     }
 
-    fn take(&self) -> Option<KillCursors> {
+    fn take(&self) -> Option<Debt> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
@@ -42,8 +45,8 @@ pub(crate) struct Settle {
 }
 
 /// Enters a debt, and has the reaper pay it. The debt is safe before the reaper hears of it.
-pub(crate) fn owe(shared: &Shared, debt: KillCursors) {
-    shared.ledger.enter(debt);
+pub(crate) fn owe(shared: &Shared, debt: impl Into<Debt>) {
+    shared.ledger.enter(debt.into());
     if let Some(reaper) = &*shared.reaper.load() {
         reaper.do_send(Settle { done: None });
     }
@@ -56,7 +59,7 @@ pub(crate) fn owe_cursor_of(shared: &Shared, unread: Reply) {
     }
 }
 
-/// Kills cursors that nobody will read any more.
+/// Kills cursors that nobody will read any more, and aborts transactions that nobody will commit.
 pub(crate) struct ReaperActor {
     shared: Arc<Shared>,
     /// The debts that are being paid.
@@ -71,7 +74,10 @@ impl ReaperActor {
     /// Pays everything. `done` waits for earlier payments as well.
     fn settle(&self, done: Option<Token>) {
         while let Some(debt) = self.shared.ledger.take() {
-            self.pay(debt);
+            match debt {
+                Debt::Cursor(debt) => self.kill(*debt),
+                Debt::Session(debt) => self.abandon(debt),
+            }
         }
         if let Some(done) = done {
             let payments = self.payments.clone();
@@ -83,7 +89,7 @@ impl ReaperActor {
     }
 
     /// Sends the command. Whether it succeeds changes nothing, but the session must not be used before it ends.
-    fn pay(&self, mut debt: KillCursors) {
+    fn kill(&self, mut debt: KillCursors) {
         let Some(operation) = debt.operation(clock::now() + PATIENCE) else { return };
         let Some(topology) = self.shared.topology.load_full() else { return };
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
@@ -97,6 +103,15 @@ impl ReaperActor {
                 tracing::debug!(target: "mongo_actors::reaper", server = %debt.server, %failure, "a cursor was not killed");
             }
             drop(payment);
+        });
+    }
+
+    fn abandon(&self, AbandonSession { session, done }: AbandonSession) {
+        let work = abandon(self.shared.clone(), session, clock::now() + PATIENCE);
+        let payment = self.payments.enter();
+        tokio::task::spawn_local(async move {
+            work.await;
+            drop((done, payment));
         });
     }
 }

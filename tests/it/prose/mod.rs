@@ -1,8 +1,8 @@
 //! The prose tests of the specifications: those that no test file can express. Named by specification and number.
+//! Those of the convenient API for transactions need its clock and dice, and so are in `src/session/tests.rs`.
 
 mod causal_consistency;
 mod change_streams;
 mod crud;
 mod sessions;
 mod transactions;
-mod transactions_convenient_api;
