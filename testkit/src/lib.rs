@@ -61,6 +61,7 @@
 
 mod background;
 mod deployment;
+mod dns;
 mod error;
 mod ports;
 mod process;
@@ -75,6 +76,7 @@ mod wire;
 pub use deployment::{
     FailPoint, FailPointGuard, Member, MemberOptions, ReplicaSet, ReplicaSetBuilder, Standalone, StandaloneBuilder,
 };
+pub use dns::{DnsMood, DnsServer};
 pub use error::{Error, Result};
 pub use provision::{MONGOD_VARIABLE, Mongod, ProvisionError, Version};
 pub use proxy::{Break, Direction, LoadBalancerProxy, MongosProxy, Proxy, Scope};

@@ -5,3 +5,4 @@
 mod compression;
 mod crud;
 mod failures;
+mod srv;

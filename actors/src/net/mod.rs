@@ -1,5 +1,10 @@
 //! How bytes get to a server and back: every way there is ends in one [`Transport`].
 
+#[cfg(feature = "dns-resolver")]
+pub(crate) mod dns;
+#[cfg(not(feature = "dns-resolver"))]
+#[path = "no_dns.rs"]
+pub(crate) mod dns;
 mod tcp;
 #[cfg(unix)]
 mod unix;
@@ -8,6 +13,21 @@ use std::io;
 
 use mongo_actors_protocol::address::ServerAddress;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+/// DNS has no answer that can be used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("DNS was asked for the {record_type} records of {name}: {reason}")]
+#[non_exhaustive]
+pub struct DnsError {
+    /// The name that was asked for.
+    pub name: String,
+    /// What of it was asked for, such as `SRV`.
+    pub record_type: String,
+    /// What came back, or that nothing did.
+    pub reason: String,
+    /// Whether DNS knows that there are no such records, rather than that it could not be asked.
+    pub is_absence: bool,
+}
 
 /// A host name could not be resolved.
 #[derive(Debug, thiserror::Error)]

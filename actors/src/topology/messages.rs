@@ -52,6 +52,15 @@ pub(crate) struct ServerChecked {
     pub(crate) outcome: CheckOutcome,
 }
 
+/// DNS names these hosts now, at least one.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct SrvUpdated {
+    pub(crate) hosts: Vec<ServerAddress>,
+    /// Which start of the poller this is from; one from an earlier start is not applied.
+    pub(crate) tag: u64,
+}
+
 /// An operation met an error that concerns its server. The ticket holds the connection's lease.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
