@@ -4,5 +4,6 @@
 
 mod compression;
 mod crud;
+mod examples;
 mod failures;
 mod srv;

@@ -1,0 +1,109 @@
+//! The drivers under measurement.
+
+mod child;
+mod official;
+mod ours;
+
+use std::{fmt, future::Future};
+
+use clap::ValueEnum;
+use mongo_actors::supervision::Placement;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+pub(crate) use self::child::Child;
+use crate::workload::Order;
+
+/// What is asked of a driver. Each subject has collections of its own.
+pub(crate) trait Driver: Clone + Send + Sync + 'static {
+    /// Fills the collection whose orders are found.
+    fn prepare(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Empties the collection that orders are inserted into.
+    fn empty_inserts(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// The order with this number.
+    fn find_one(&self, number: i64) -> impl Future<Output = anyhow::Result<Option<Order>>> + Send;
+
+    /// Inserts an order without an `_id`.
+    fn insert_one(&self, order: &Order) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Ends the client.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+/// Which runtime the callers of a driver are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Home {
+    /// One actix arbiter, on one thread.
+    Arbiter,
+    /// The threads of a multi-threaded tokio runtime.
+    Threads,
+}
+
+impl Home {
+    pub(crate) fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        match self {
+            Self::Arbiter => actix_rt::spawn(future),
+            Self::Threads => tokio::spawn(future),
+        }
+    }
+}
+
+/// A driver on a runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+pub(crate) enum Subject {
+    /// This driver, its actors on the arbiter of its callers.
+    OursCurrent,
+    /// The official driver on an arbiter.
+    OfficialCurrent,
+    /// This driver, its actors on a thread of their own, its callers on a multi-threaded runtime.
+    OursDedicated,
+    /// The official driver on a multi-threaded runtime.
+    OfficialThreads,
+}
+
+impl Subject {
+    /// Each of ours is followed by the official one that it is compared with.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::OursCurrent, Self::OfficialCurrent, Self::OursDedicated, Self::OfficialThreads];
+
+    pub(crate) fn home(self) -> Home {
+        match self {
+            Self::OursCurrent | Self::OfficialCurrent => Home::Arbiter,
+            Self::OursDedicated | Self::OfficialThreads => Home::Threads,
+        }
+    }
+
+    /// The official driver in the same place.
+    pub(crate) fn rival(self) -> Option<Self> {
+        match self {
+            Self::OursCurrent => Some(Self::OfficialCurrent),
+            Self::OursDedicated => Some(Self::OfficialThreads),
+            Self::OfficialCurrent | Self::OfficialThreads => None,
+        }
+    }
+
+    /// Connects, and does as the standard input says until it ends.
+    pub(crate) fn serve(self, uri: &str) -> anyhow::Result<()> {
+        match self {
+            Self::OursCurrent => child::serve(self, ours::connect(uri, Placement::Current)),
+            Self::OursDedicated => child::serve(self, ours::connect(uri, Placement::Dedicated)),
+            Self::OfficialCurrent | Self::OfficialThreads => child::serve(self, official::connect(uri)),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::OursCurrent => "ours, current arbiter",
+            Self::OfficialCurrent => "official, arbiter",
+            Self::OursDedicated => "ours, dedicated",
+            Self::OfficialThreads => "official, threads",
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! The official Rust driver.
+
+use mongodb::{
+    Client, Collection,
+    bson::{Document, doc},
+};
+
+use super::Driver;
+use crate::workload::{DOCUMENTS, Order};
+
+#[derive(Clone)]
+struct Official {
+    client: Client,
+    orders: Collection<Order>,
+    inserts: Collection<Order>,
+}
+
+pub(super) async fn connect(uri: &str) -> anyhow::Result<impl Driver> {
+    let client = Client::with_uri_str(uri).await?;
+    let database = client.database("bench");
+    let (orders, inserts) = (database.collection("official_orders"), database.collection("official_inserts"));
+    Ok(Official { orders, inserts, client })
+}
+
+impl Driver for Official {
+    async fn prepare(&self) -> anyhow::Result<()> {
+        self.orders.drop().await?;
+        self.orders.insert_many((0..DOCUMENTS).map(Order::numbered)).await?;
+        Ok(())
+    }
+
+    async fn empty_inserts(&self) -> anyhow::Result<()> {
+        self.inserts.drop().await?;
+        self.inserts.clone_with_type::<Document>().insert_one(doc! { "_id": 0 }).await?;
+        Ok(())
+    }
+
+    async fn find_one(&self, number: i64) -> anyhow::Result<Option<Order>> {
+        Ok(self.orders.find_one(doc! { "_id": number }).await?)
+    }
+
+    async fn insert_one(&self, order: &Order) -> anyhow::Result<()> {
+        self.inserts.insert_one(order).await?;
+        Ok(())
+    }
+
+    async fn close(self) {
+        self.client.shutdown().await;
+    }
+}
