@@ -128,9 +128,6 @@ impl EngineSettings {
         if options.tls_enabled {
             return unavailable("tls", "encrypted connections", "connect without TLS");
         }
-        if options.socks5_proxy.is_some() {
-            return unavailable("proxyHost", "a SOCKS5 proxy", "connect directly");
-        }
         if options.load_balanced {
             return unavailable("loadBalanced", "load-balanced mode", "name the servers themselves");
         }

@@ -6,4 +6,5 @@ mod compression;
 mod crud;
 mod examples;
 mod failures;
+mod routes;
 mod srv;

@@ -22,8 +22,13 @@ use crate::{
 /// Opens a socket. `connectTimeoutMS` limits the time.
 pub(crate) async fn connect(shared: &Shared, address: &Arc<ServerAddress>) -> Result<Link, EstablishError> {
     let limit = connect_timeout(shared);
-    let connecting = async { net::connect(address).await.map_err(|e| EstablishFault::Network(e.into())) };
-    let transport = within(limit, connecting).await.map_err(|fault| failed(address, EstablishStep::Connect, fault))?;
+    let proxy = shared.settings.options.socks5_proxy.as_ref();
+    let connecting = async { net::connect(address, proxy).await.map_err(|e| EstablishFault::Network(e.into())) };
+    let transport = within(limit, connecting).await.map_err(|fault| match proxy {
+        // What happens on the way to a proxy says nothing about the server.
+        Some(_) => failed_at(address, EstablishStep::Connect, EstablishmentStep::Proxy, fault),
+        None => failed(address, EstablishStep::Connect, fault),
+    })?;
     Ok(Link::new(transport, Limits::default().max_message_size))
 }
 
@@ -81,11 +86,21 @@ pub(crate) async fn within<T>(
 
 /// The error of a step, with the labels that the pool adds.
 pub(crate) fn failed(address: &Arc<ServerAddress>, step: EstablishStep, fault: EstablishFault) -> EstablishError {
+    let specified = specified_step(step, &fault);
+    failed_at(address, step, specified, fault)
+}
+
+fn failed_at(
+    address: &Arc<ServerAddress>,
+    step: EstablishStep,
+    specified: EstablishmentStep,
+    fault: EstablishFault,
+) -> EstablishError {
     let mut labels = match &fault {
         EstablishFault::Command(error) => error.labels.clone(),
         _ => Labels::new(),
     };
-    labels.extend_from(&establishment_labels(specified_step(step, &fault), fault.is_io()));
+    labels.extend_from(&establishment_labels(specified, fault.is_io()));
     EstablishError { address: address.clone(), step, fault, labels }
 }
 

@@ -5,13 +5,14 @@ pub(crate) mod dns;
 #[cfg(not(feature = "dns-resolver"))]
 #[path = "no_dns.rs"]
 pub(crate) mod dns;
+mod socks5;
 mod tcp;
 #[cfg(unix)]
 mod unix;
 
 use std::io;
 
-use mongo_actors_protocol::address::ServerAddress;
+use mongo_actors_protocol::{address::ServerAddress, options::Socks5Proxy};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// DNS has no answer that can be used.
@@ -37,6 +38,14 @@ struct ResolutionError {
     reason: String,
 }
 
+/// The proxy could not be reached, or did not do as asked.
+#[derive(Debug, thiserror::Error)]
+#[error("the SOCKS5 proxy {proxy}: {reason}")]
+struct ProxyError {
+    proxy: String,
+    reason: String,
+}
+
 /// Whether `error` says that there is no such host, rather than that it cannot be reached.
 pub(crate) fn is_resolution_error(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<ResolutionError>())
@@ -50,16 +59,17 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 /// A transport whose kind does not matter any more.
 pub(crate) type BoxedTransport = Box<dyn Transport>;
 
-/// Connects to `address`. The caller limits the time.
+/// Connects to `address`, through `proxy` if there is one. The caller limits the time.
 ///
 /// # Errors
 /// The operating system's, with the address named.
-pub(crate) async fn connect(address: &ServerAddress) -> io::Result<BoxedTransport> {
-    match address {
-        ServerAddress::Tcp { host, port } => tcp::connect(host, *port).await,
+pub(crate) async fn connect(address: &ServerAddress, proxy: Option<&Socks5Proxy>) -> io::Result<BoxedTransport> {
+    match (address, proxy) {
+        (ServerAddress::Tcp { host, port }, Some(proxy)) => socks5::connect(proxy, host, *port).await,
+        (ServerAddress::Tcp { host, port }, None) => Ok(Box::new(tcp::connect(host, *port).await?)),
         #[cfg(unix)]
-        ServerAddress::Unix { path } => unix::connect(path).await,
-        other => {
+        (ServerAddress::Unix { path }, _) => unix::connect(path).await,
+        (other, _) => {
             let message = format!("{other}: this platform has no such sockets");
             Err(io::Error::new(io::ErrorKind::Unsupported, message))
         }
