@@ -65,6 +65,7 @@ mod database;
 mod decode;
 mod executor;
 mod filter;
+mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -75,8 +76,9 @@ pub use mongo_actors_protocol::{address::ServerAddress, command::Namespace, conc
 pub use self::{
     client::{Client, ClientBuilder},
     collection::Collection,
-    cursor::{Cursor, RawBatch, RawBatchCursor, RawDocuments},
+    cursor::{Cursor, RawBatch, RawBatchCursor, RawDocuments, SessionCursor, SessionCursorStream},
     database::Database,
     error::{Error, Result},
     filter::{CommandDocument, Filter},
+    session::{ClientSession, ExplicitSession, ImplicitSession, StartSession, StartTransaction},
 };

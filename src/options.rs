@@ -28,6 +28,8 @@ pub use mongo_actors_protocol::{
     },
     read_preference::{HedgedReadOptions, ReadPreference, ReadPreferenceMode, ReadPreferenceOptions, TagSet},
     selection::{SelectionCriteria, ServerSelector},
+    session::{ClusterTime, SessionOptions},
+    transaction::TransactionOptions,
 };
 
 pub use crate::settings::{CollectionOptions, DatabaseOptions};

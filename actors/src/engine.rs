@@ -28,6 +28,7 @@ use crate::{
     failure::{Cause, EstablishError, Failure},
     reaper::KillCursors,
     runtime::{ActorEntry, ActorPath, Birth, Child, Home, HostThread, Placement, Registry, Role, clock, orphan, start},
+    session_pool::Lend,
     settings::{EngineSettings, StartError},
     shared::{Gate, Milestone, Shared, Status, Token},
     supervisor::{Restart, Shutdown, SupervisorActor, SupervisorPlan},
@@ -122,13 +123,15 @@ impl Engine {
         })
     }
 
-    /// Makes another attempt, in the same session and with the same transaction number, avoiding these servers.
-    pub fn repeat(&self, setback: Setback, deprioritized: Vec<ServerAddress>) -> Pending {
+    /// Makes another attempt, in the same session and with the same transaction number, avoiding these servers, or on
+    /// this connection.
+    pub fn repeat(&self, setback: Setback, deprioritized: Vec<ServerAddress>, lease: Option<Lease>) -> Pending {
         let Setback { operation, session, txn_number, .. } = setback;
         self.send(operation, |ticket| {
             ticket.session = session;
             ticket.txn_number = txn_number;
             ticket.deprioritized = deprioritized;
+            ticket.lease = lease;
         })
     }
 
@@ -244,6 +247,22 @@ impl Engine {
         limits.reduce(Limits::smaller).unwrap_or_default()
     }
 
+    /// A server session for an explicit session. Asks no server.
+    ///
+    /// # Errors
+    /// Why the client's actors do not answer.
+    pub async fn lend_session(&self) -> Result<HeldSession, Failure> {
+        self.shared.grown.reached().await;
+        let failed = |cause| Failure { cause, server: None, connection: None, stage: Stage::Queued };
+        let (reply, lent) = oneshot::channel();
+        match (self.shared.status.load().refusal(), &*self.shared.sessions.load()) {
+            (Some(refusal), _) => return Err(failed(refusal)),
+            (None, Some(sessions)) => sessions.do_send(Lend(reply)),
+            (None, None) => drop(reply),
+        }
+        lent.await.map_err(|_| failed(Cause::Abandoned))
+    }
+
     /// Has a cursor killed in the background.
     pub fn owe(&self, debt: KillCursors) {
         if let Some(reaper) = &*self.shared.reaper.load() {
@@ -313,6 +332,7 @@ impl Engine {
 
 fn share(settings: EngineSettings) -> Result<Shared, StartError> {
     let metadata = settings.metadata()?;
+    let tls = settings.tls()?;
     let description = mongo_actors_protocol::sdam::Topology::new(
         TopologySettings::from(&*settings.options),
         bson::oid::ObjectId::new(),
@@ -326,9 +346,11 @@ fn share(settings: EngineSettings) -> Result<Shared, StartError> {
         cluster_time: ArcSwapOption::empty(),
         topology: ArcSwapOption::empty(),
         reaper: ArcSwapOption::empty(),
+        sessions: ArcSwapOption::empty(),
         status: ArcSwap::from_pointee(Status::Open),
         metadata: ArcSwap::from_pointee(metadata),
         keys: KeyCache::default(),
+        tls,
         registry: Registry::default(),
         gate: Gate::default(),
         grown: Milestone::default(),

@@ -70,6 +70,12 @@ pub enum Cause {
     /// The selected server does not support an option of the operation.
     #[error(transparent)]
     Unsupported(Unsupported),
+    /// The server has no sessions, and the operation was to run in one.
+    #[error("the server does not support sessions: it is too old, or no server of a deployment that stores data")]
+    NoSessions,
+    /// The server cannot read from a snapshot.
+    #[error("Snapshot reads require MongoDB 5.0 or later")]
+    NoSnapshots,
     /// The server's limits are smaller than those the request was split by.
     #[error("the server accepts less at a time than the request was split by")]
     LimitsExceeded(Limits),
@@ -106,6 +112,8 @@ pub struct EstablishError {
 pub enum EstablishStep {
     /// Resolving the name and opening the socket.
     Connect,
+    /// The TLS handshake.
+    Tls,
     /// The first `hello`.
     Handshake,
     /// Authentication.
@@ -125,6 +133,9 @@ pub enum EstablishFault {
         /// `connectTimeoutMS`.
         limit: Duration,
     },
+    /// Client and server do not agree on TLS, or one does not accept the other's certificate.
+    #[error("{0}")]
+    Tls(Arc<str>),
     /// The server broke the protocol.
     #[error("{0}")]
     Wire(Arc<WireError>),
@@ -140,6 +151,7 @@ impl fmt::Display for EstablishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let doing = match self.step {
             EstablishStep::Connect => "cannot connect to",
+            EstablishStep::Tls => "no TLS connection to",
             EstablishStep::Handshake => "the handshake failed with",
             EstablishStep::Authenticate => "authentication failed with",
         };

@@ -32,7 +32,8 @@ pub use seedlist::{SeedlistError, resolve_seedlist};
 pub use settings::Conformance;
 pub use settings::{EngineSettings, StartError};
 pub use ticket::{
-    Answer, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionUse, Setback, Unanswered,
+    Answer, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionMark, SessionUse, Setback,
+    SharedSession, Turn, Unanswered,
 };
 #[doc(hidden)]
 pub use topology::PoolOrder;

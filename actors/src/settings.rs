@@ -3,18 +3,18 @@
 use std::{env, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{
-    auth::credential::AuthMechanism,
+    auth::conversation::Conversation,
     cmap::PoolOptions,
     compression::is_available,
     handshake::{ClientMetadata, Environment, InvalidMetadata, OperatingSystem},
-    options::{ClientOptions, Compressor},
+    options::{ClientOptions, Compressor, ConfigError},
     sdam::SrvPolling,
     selection::ServerSelector,
 };
 
 use crate::{
     event_publisher::Listeners,
-    net::dns,
+    net::{Tls, dns},
     runtime::{Placement, RestartBudget},
 };
 
@@ -78,6 +78,9 @@ pub enum StartError {
     /// The options name a `mongodb+srv` host, and nobody has asked DNS yet.
     #[error("the hosts of a mongodb+srv connection string come from DNS: connect() asks for them")]
     Unresolved,
+    /// What an option names cannot be used.
+    #[error(transparent)]
+    Options(#[from] ConfigError),
     /// The client's description of itself cannot be sent.
     #[error(transparent)]
     Metadata(#[from] InvalidMetadata),
@@ -125,16 +128,28 @@ impl EngineSettings {
         if options.srv.is_some() && options.hosts.is_empty() {
             return Err(if dns::AVAILABLE { StartError::Unresolved } else { StartError::no_dns() });
         }
-        if options.tls_enabled {
-            return unavailable("tls", "encrypted connections", "connect without TLS");
+        if options.tls_enabled && cfg!(not(feature = "tls")) {
+            return unavailable("tls", "encrypted connections", "turn the Cargo feature \"tls\" on");
         }
         if options.load_balanced {
             return unavailable("loadBalanced", "load-balanced mode", "name the servers themselves");
         }
-        match options.credential.as_ref().and_then(|credential| credential.mechanism) {
-            None | Some(AuthMechanism::ScramSha1 | AuthMechanism::ScramSha256) => Ok(()),
-            Some(_) => unavailable("authMechanism", "a mechanism other than SCRAM", "use SCRAM-SHA-256 or SCRAM-SHA-1"),
+        let mechanism = options.credential.as_ref().and_then(|credential| credential.mechanism);
+        match mechanism.filter(|mechanism| !Conversation::speaks(*mechanism)) {
+            Some(_) => unavailable("authMechanism", "this mechanism", "use SCRAM-SHA-256, MONGODB-X509 or PLAIN"),
+            None => Ok(()),
         }
+    }
+
+    /// What encrypted connections need; none when they are not asked for.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&self) -> Result<Option<Tls>, ConfigError> {
+        self.options.tls().map(Tls::new).transpose()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    pub(crate) fn tls(&self) -> Result<Option<Tls>, ConfigError> {
+        Ok(None)
     }
 
     pub(crate) fn metadata(&self) -> Result<ClientMetadata, InvalidMetadata> {

@@ -16,8 +16,8 @@ use mongo_actors_protocol::{
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    connection::KeyCache, event_publisher::EventSink, failure::Cause, reaper::ReaperActor, runtime::Registry,
-    settings::EngineSettings, topology::TopologyActor,
+    connection::KeyCache, event_publisher::EventSink, failure::Cause, net::Tls, reaper::ReaperActor, runtime::Registry,
+    session_pool::SessionPoolActor, settings::EngineSettings, topology::TopologyActor,
 };
 
 /// Everything that is shared. Each cell has one writer, named here; all others read.
@@ -31,12 +31,16 @@ pub(crate) struct Shared {
     pub(crate) topology: ArcSwapOption<Addr<TopologyActor>>,
     /// Written by the supervisor: the reaper of today.
     pub(crate) reaper: ArcSwapOption<Addr<ReaperActor>>,
+    /// Written by the supervisor: the session pool of today.
+    pub(crate) sessions: ArcSwapOption<Addr<SessionPoolActor>>,
     /// Written by the supervisor.
     pub(crate) status: ArcSwap<Status>,
     /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.
     pub(crate) metadata: ArcSwap<ClientMetadata>,
     pub(crate) events: EventSink,
     pub(crate) keys: KeyCache,
+    /// None when connections are not encrypted.
+    pub(crate) tls: Option<Tls>,
     pub(crate) registry: Registry,
     pub(crate) gate: Gate,
     /// Reached when the tree was started for the first time.

@@ -63,7 +63,7 @@ async fn persist(engine: &Engine, operation: Operation) -> Reply {
             Ok(reply) => return reply,
             Err(setback) => {
                 assert!(Instant::now() < end, "{}", setback.failure.cause);
-                answer = engine.repeat(*setback, Vec::new()).await.expect("the engine answers");
+                answer = engine.repeat(*setback, Vec::new(), None).await.expect("the engine answers");
             }
         }
     }
@@ -211,11 +211,11 @@ async fn acknowledged_writes_survive_the_death_of_a_primary() {
                     Err(setback) => {
                         repeated += 1;
                         assert!(setback.txn_number.is_some() || setback.session.is_none());
-                        let mut answer = engine.repeat(*setback, Vec::new()).await.expect("the engine answers");
+                        let mut answer = engine.repeat(*setback, Vec::new(), None).await.expect("the engine answers");
                         loop {
                             match answer {
                                 Ok(reply) => break reply,
-                                Err(setback) => answer = engine.repeat(*setback, Vec::new()).await.unwrap(),
+                                Err(setback) => answer = engine.repeat(*setback, Vec::new(), None).await.unwrap(),
                             }
                         }
                     }

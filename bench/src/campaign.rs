@@ -1,6 +1,7 @@
 //! Servers, children and rounds.
 
 use anyhow::Context;
+use mongo_actors::Client;
 use mongo_actors_testkit::{InstantStub, ReplicaSet, Role};
 use tokio::runtime::Runtime;
 
@@ -8,7 +9,7 @@ use crate::{
     measurement::Sample,
     report::Report,
     subject::{Child, Subject},
-    workload::{Load, Order},
+    workload::{DATABASE, DOCUMENTS, Load, ORDERS, Order},
 };
 
 /// What is measured, and how often.
@@ -64,6 +65,19 @@ impl Running {
         }
     }
 
+    /// Inserts the orders that are to be found. A stub finds one anyway.
+    async fn fill(&self) -> anyhow::Result<()> {
+        if matches!(self, Self::Stub(_)) {
+            return Ok(());
+        }
+        let client = Client::with_uri_str(self.uri()).await?;
+        let orders = client.database(DATABASE).collection(ORDERS);
+        orders.drop().await?;
+        orders.insert_many((0..DOCUMENTS).map(Order::numbered)).await?;
+        client.close().await;
+        Ok(())
+    }
+
     fn description(&self) -> String {
         match self {
             Self::Server(_) => "mongod, a replica set of one member, over loopback".into(),
@@ -77,7 +91,9 @@ impl Running {
 impl Campaign {
     /// Runs every round and reports.
     pub(crate) fn run(self) -> anyhow::Result<Report> {
-        let running = Runtime::new()?.block_on(self.target.start()).context("start what to measure against")?;
+        let runtime = Runtime::new()?;
+        let running = runtime.block_on(self.target.start()).context("start what to measure against")?;
+        runtime.block_on(running.fill()).context("fill the collection")?;
         let children = self.subjects.iter().map(|subject| Child::start(*subject, &running.uri()));
         let mut children = children.collect::<anyhow::Result<Vec<_>>>()?;
         let mut series = Vec::new();

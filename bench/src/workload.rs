@@ -12,6 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::subject::Driver;
 
+/// Where all subjects work, one after the other.
+pub(crate) const DATABASE: &str = "mongo_actors_bench";
+/// The collection whose orders are found.
+pub(crate) const ORDERS: &str = "orders";
+/// The collection that orders are inserted into.
+pub(crate) const INSERTS: &str = "inserts";
+
 /// How many documents there are to be found.
 pub(crate) const DOCUMENTS: i64 = 10_000;
 

@@ -12,11 +12,14 @@ pub mod concern;
 pub mod error;
 pub mod event;
 pub mod handshake;
+#[cfg(feature = "tls")]
+pub mod ocsp;
 pub mod options;
 pub mod read_preference;
 pub mod retry;
 pub mod sdam;
 pub mod selection;
 pub mod session;
+pub mod transaction;
 pub mod uri;
 pub mod wire;

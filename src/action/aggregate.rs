@@ -10,10 +10,11 @@ use mongo_actors_protocol::command::{
 use super::{ActionFuture, Explain, awaitable, confirmed, setters::fluent};
 use crate::{
     collection::Collection,
-    cursor::{Cursor, RawBatchCursor, Terms},
+    cursor::{Core, Cursor, RawBatchCursor, SessionCursor, Terms},
     database::Database,
     error::Result,
     executor::{Call, Prepared},
+    session::{ClientSession, ExplicitSession, ImplicitSession},
 };
 
 impl<T> Collection<T> {
@@ -69,15 +70,17 @@ impl Database {
     }
 }
 
-/// Runs a pipeline. Made by [`Collection::aggregate`] and [`Database::aggregate`]; awaiting it gives a [`Cursor`].
+/// Runs a pipeline. Made by [`Collection::aggregate`] and [`Database::aggregate`]; awaiting it gives a [`Cursor`], or in
+/// a session a [`SessionCursor`].
 #[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
-pub struct Aggregate<'a, T = Document> {
+pub struct Aggregate<'a, T = Document, S = ImplicitSession> {
     call: Call<'a>,
     target: Target<'a>,
     pipeline: Vec<Document>,
     options: AggregateOptions,
     timeout: Option<Duration>,
+    session: S,
     documents: PhantomData<fn() -> T>,
 }
 
@@ -87,7 +90,7 @@ enum Target<'a> {
     Database(&'a str),
 }
 
-fluent! { ['a, T] Aggregate<'a, T>, AggregateOptions {
+fluent! { ['a, T, S] Aggregate<'a, T, S>, AggregateOptions {
     allow_disk_use, batch_size, bypass_document_validation, collation, comment, hint, let_vars, max_await_time,
     max_time, read_concern, selection_criteria, write_concern,
 } }
@@ -95,15 +98,15 @@ fluent! { ['a, T] Aggregate<'a, T>, AggregateOptions {
 impl<'a> Aggregate<'a> {
     fn new(call: Call<'a>, target: Target<'a>, pipeline: impl IntoIterator<Item = Document>) -> Self {
         let (pipeline, options) = (pipeline.into_iter().collect(), AggregateOptions::default());
-        Self { call, target, pipeline, options, timeout: None, documents: PhantomData }
+        Self { call, target, pipeline, options, timeout: None, session: ImplicitSession, documents: PhantomData }
     }
 }
 
 impl<'a, T> Aggregate<'a, T> {
-    /// The same with its results read as `U`.
-    pub fn with_type<U>(self) -> Aggregate<'a, U> {
-        let Self { call, target, pipeline, options, timeout, .. } = self;
-        Aggregate { call, target, pipeline, options, timeout, documents: PhantomData }
+    /// Runs in a session, which is borrowed until the cursor is open. Awaiting it then gives a [`SessionCursor`].
+    pub fn session(self, session: &'a mut ClientSession) -> Aggregate<'a, T, ExplicitSession<'a>> {
+        let Self { call, target, pipeline, options, timeout, documents, .. } = self;
+        Aggregate { call, target, pipeline, options, timeout, session: ExplicitSession(session), documents }
     }
 
     /// Its results in whole batches that are not copied.
@@ -123,7 +126,15 @@ impl<'a, T> Aggregate<'a, T> {
     /// How the server would execute it.
     pub fn explain(self) -> Explain<'a> {
         let request = self.command().request().map_err(Into::into);
-        Explain::new(self.call, request, self.options.selection_criteria, self.timeout)
+        Explain::new(self.call, request, self.options.selection_criteria, self.timeout, None)
+    }
+}
+
+impl<'a, T, S> Aggregate<'a, T, S> {
+    /// The same with its results read as `U`.
+    pub fn with_type<U>(self) -> Aggregate<'a, U, S> {
+        let Self { call, target, pipeline, options, timeout, session, .. } = self;
+        Aggregate { call, target, pipeline, options, timeout, session, documents: PhantomData }
     }
 
     fn command(&self) -> AggregateCommand<'_> {
@@ -134,9 +145,10 @@ impl<'a, T> Aggregate<'a, T> {
         AggregateCommand { target, pipeline: &self.pipeline, options: &self.options }
     }
 
-    fn prepare(&self) -> Result<Prepared> {
+    fn prepare(&self, session: Option<&ClientSession>) -> Result<Prepared> {
         let options = &self.options;
         self.call
+            .in_session(session)
             .selection_criteria(options.selection_criteria.as_ref())
             .read_concern(options.read_concern.as_ref())
             .write_concern(options.write_concern.as_ref())
@@ -145,19 +157,35 @@ impl<'a, T> Aggregate<'a, T> {
     }
 }
 
+async fn open(
+    call: Call<'_>,
+    options: AggregateOptions,
+    prepared: Result<Prepared>,
+    session: Option<&ClientSession>,
+) -> Result<Core> {
+    let prepared = prepared?;
+    let AggregateOptions { batch_size, comment, max_await_time, .. } = options;
+    let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
+    let terms = Terms { batch_size, comment, max_await_time, budget, operation_id, ..Terms::default() };
+    let executed = call.client().execute(prepared).await?;
+    if let Err(error) = confirmed(executed.body.as_ref()) {
+        return Err(executed.explain(error));
+    }
+    Core::opened(call.client(), &call.settings().codec_options, terms, executed, session)
+}
+
 awaitable! { ['a, T: 'a] Aggregate<'a, T> => Cursor<T> {
     fn into_future(self) -> Self::IntoFuture {
-        let prepared = self.prepare();
-        let Self { call, options: AggregateOptions { batch_size, comment, max_await_time, .. }, .. } = self;
-        ActionFuture::new(async move {
-            let prepared = prepared?;
-            let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
-            let terms = Terms { batch_size, comment, max_await_time, budget, operation_id, ..Terms::default() };
-            let executed = call.client().execute(prepared).await?;
-            if let Err(error) = confirmed(executed.body.as_ref()) {
-                return Err(executed.explain(error));
-            }
-            Cursor::opened(call.client(), &call.settings().codec_options, terms, executed)
-        })
+        let prepared = self.prepare(None);
+        let Self { call, options, .. } = self;
+        ActionFuture::new(async move { Ok(Cursor::of(open(call, options, prepared, None).await?)) })
+    }
+} }
+
+awaitable! { ['a, T: 'a] Aggregate<'a, T, ExplicitSession<'a>> => SessionCursor<T> {
+    fn into_future(self) -> Self::IntoFuture {
+        let prepared = self.prepare(Some(self.session.0));
+        let Self { call, options, session: ExplicitSession(session), .. } = self;
+        ActionFuture::new(async move { Ok(SessionCursor::of(open(call, options, prepared, Some(session)).await?)) })
     }
 } }

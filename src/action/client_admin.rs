@@ -8,6 +8,7 @@ use mongo_actors_protocol::command::{
 
 use super::{ActionFuture, DropDatabase, awaitable, setters::fluent};
 use crate::{
+    ClientSession,
     client::Client,
     error::Result,
     executor::{Prepared, require},
@@ -31,7 +32,7 @@ impl Client {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn list_databases(&self) -> ListDatabases<'_> {
-        ListDatabases { client: self, options: ListDatabasesOptions::default(), timeout: None }
+        ListDatabases { client: self, options: ListDatabasesOptions::default(), timeout: None, session: None }
     }
 
     /// The names of the databases of the deployment.
@@ -42,7 +43,7 @@ impl Client {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn list_database_names(&self) -> ListDatabaseNames<'_> {
-        ListDatabaseNames { client: self, options: ListDatabasesOptions::default(), timeout: None }
+        ListDatabaseNames { client: self, options: ListDatabasesOptions::default(), timeout: None, session: None }
     }
 
     /// Drops a database with everything in it; see [`Database::drop`](crate::Database::drop).
@@ -52,45 +53,46 @@ impl Client {
 }
 
 /// Lists databases. Made by [`Client::list_databases`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct ListDatabases<'a> {
     client: &'a Client,
     options: ListDatabasesOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 /// Lists the names of databases. Made by [`Client::list_database_names`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct ListDatabaseNames<'a> {
     client: &'a Client,
     options: ListDatabasesOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a] ListDatabases<'a>, ListDatabasesOptions { authorized_databases, comment, filter } }
-fluent! { ['a] ListDatabaseNames<'a>, ListDatabasesOptions { authorized_databases, comment, filter } }
+fluent! { ['a] ListDatabases<'a>, ListDatabasesOptions { session, authorized_databases, comment, filter } }
+fluent! { ['a] ListDatabaseNames<'a>, ListDatabasesOptions { session, authorized_databases, comment, filter } }
 
 fn prepare(
     client: &Client,
     name_only: bool,
     options: &ListDatabasesOptions,
     timeout: Option<Duration>,
+    session: Option<&mut ClientSession>,
 ) -> Result<Prepared> {
-    client.call().timeout(timeout).prepare(&ListDatabasesCommand { name_only, options })
+    client.call().timeout(timeout).session(session).prepare(&ListDatabasesCommand { name_only, options })
 }
 
 awaitable! { ['a] ListDatabases<'a> => Vec<DatabaseSpecification> {
     fn into_future(self) -> Self::IntoFuture {
-        let prepared = prepare(self.client, false, &self.options, self.timeout);
+        let prepared = prepare(self.client, false, &self.options, self.timeout, self.session);
         ActionFuture::of(self.client, prepared, |body| Ok(ListDatabasesCommand::decode(require(body)?)?))
     }
 } }
 
 awaitable! { ['a] ListDatabaseNames<'a> => Vec<String> {
     fn into_future(self) -> Self::IntoFuture {
-        let prepared = prepare(self.client, true, &self.options, self.timeout);
+        let prepared = prepare(self.client, true, &self.options, self.timeout, self.session);
         ActionFuture::of(self.client, prepared, |body| Ok(ListDatabasesCommand::decode_names(require(body)?)?))
     }
 } }

@@ -15,8 +15,9 @@ use super::{
     setters::{fluent, setter},
 };
 use crate::{
+    ClientSession,
     collection::{Collection, CollectionHandle},
-    cursor::{Cursor, Terms},
+    cursor::{Core, Cursor, Terms},
     database::Database,
     decode::decode,
     error::{Error, ErrorKind},
@@ -37,6 +38,7 @@ impl<T> Collection<T> {
             client: self.client(),
             options: Default::default(),
             timeout: None,
+            session: None,
         }
     }
 
@@ -57,7 +59,13 @@ impl<T> Collection<T> {
     /// # Cancel safety
     /// The collection may or may not be renamed when the future is dropped; see [`action`](crate::action).
     pub fn rename(&self, name: impl Into<String>) -> RenameCollection<'_, T> {
-        RenameCollection { collection: self, name: name.into(), options: Default::default(), timeout: None }
+        RenameCollection {
+            collection: self,
+            name: name.into(),
+            options: Default::default(),
+            timeout: None,
+            session: None,
+        }
     }
 
     /// The options that the collection was created with; empty when it does not exist.
@@ -68,7 +76,7 @@ impl<T> Collection<T> {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn options(&self) -> CollectionCreationOptions<'_> {
-        CollectionCreationOptions { collection: self.handle(), timeout: None }
+        CollectionCreationOptions { collection: self.handle(), timeout: None, session: None }
     }
 
     /// Checks the structures of the collection and its indexes; see [`Database::validate_collection`].
@@ -81,7 +89,7 @@ impl Database {
     /// Drops a collection; see [`Collection::drop`].
     pub fn drop_collection(&self, name: &str) -> DropCollection<'_> {
         let collection = self.collection::<Document>(name).handle().clone();
-        DropCollection { collection, client: self.client(), options: Default::default(), timeout: None }
+        DropCollection { collection, client: self.client(), options: Default::default(), timeout: None, session: None }
     }
 
     /// Checks the structures of a collection and its indexes. Awaiting it gives the server's report.
@@ -99,21 +107,21 @@ impl Database {
 }
 
 /// Drops a collection. Made by [`Collection::drop`] and [`Database::drop_collection`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct DropCollection<'a> {
     collection: Arc<CollectionHandle>,
     client: &'a crate::client::Client,
     options: DropCollectionOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a] DropCollection<'a>, DropCollectionOptions { comment, write_concern } }
+fluent! { ['a] DropCollection<'a>, DropCollectionOptions { session, comment, write_concern } }
 
 awaitable! { ['a] DropCollection<'a> => () {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, client, options, timeout } = self;
-        let call = collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+        let Self { collection, client, options, timeout, session } = self;
+        let call = collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
         let prepared =
             call.prepare(&DropCollectionCommand { namespace: &collection.namespace, options: &options });
         ActionFuture::of(client, prepared, confirmed)
@@ -121,22 +129,22 @@ awaitable! { ['a] DropCollection<'a> => () {
 } }
 
 /// Renames a collection. Made by [`Collection::rename`]; awaiting it gives the collection under its new name.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct RenameCollection<'a, T> {
     collection: &'a Collection<T>,
     name: String,
     options: RenameCollectionOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a, T] RenameCollection<'a, T>, RenameCollectionOptions { comment, drop_target, write_concern } }
+fluent! { ['a, T] RenameCollection<'a, T>, RenameCollectionOptions { session, comment, drop_target, write_concern } }
 
 awaitable! { ['a, T: 'a] RenameCollection<'a, T> => Collection<T> {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, name, options, timeout } = self;
+        let Self { collection, name, options, timeout, session } = self;
         let handle = collection.handle();
-        let call = handle.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+        let call = handle.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
         let from = &handle.namespace;
         let to = Namespace::new(from.db.clone(), &*name);
         let prepared = call.prepare(&RenameCollectionCommand { from, to: &to, options: &options });
@@ -147,29 +155,32 @@ awaitable! { ['a, T: 'a] RenameCollection<'a, T> => Collection<T> {
 } }
 
 /// Asks for the options of a collection. Made by [`Collection::options`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct CollectionCreationOptions<'a> {
     collection: &'a Arc<CollectionHandle>,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-impl CollectionCreationOptions<'_> {
+impl<'a> CollectionCreationOptions<'a> {
     setter!(timeout);
+    setter!(session);
 }
 
 awaitable! { ['a] CollectionCreationOptions<'a> => Document {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, timeout } = self;
+        let Self { collection, timeout, session } = self;
         ActionFuture::new(async move {
-            let call = collection.call().timeout(timeout);
+            let session = session.as_deref();
+            let call = collection.call().timeout(timeout).in_session(session);
             let Namespace { db, coll } = &collection.namespace;
             let options = ListCollectionsOptions { filter: Some(doc! { "name": &**coll }), ..Default::default() };
             let prepared = call.prepare(&ListCollections::full(db, &options))?;
             let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
             let terms = Terms { budget, operation_id, ..Terms::default() };
             let executed = call.client().execute(prepared).await?;
-            let mut found: Cursor = Cursor::opened(call.client(), &CodecOptions::default(), terms, executed)?;
+            let found = Core::opened(call.client(), &CodecOptions::default(), terms, executed, session)?;
+            let mut found: Cursor = Cursor::of(found);
             let options = found.try_next().await?.and_then(|mut found| found.remove("options"));
             Ok(options.and_then(|options| options.as_document().cloned()).unwrap_or_default())
         })
@@ -177,28 +188,28 @@ awaitable! { ['a] CollectionCreationOptions<'a> => Document {
 } }
 
 /// Checks a collection. Made by [`Database::validate_collection`]; awaiting it gives the server's report.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct ValidateCollection<'a> {
     database: &'a Database,
     namespace: Namespace,
     options: ValidateCollectionOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 impl<'a> ValidateCollection<'a> {
     fn new(database: &'a Database, name: &str) -> Self {
         let namespace = Namespace::new(database.shared_name(), name);
-        Self { database, namespace, options: Default::default(), timeout: None }
+        Self { database, namespace, options: Default::default(), timeout: None, session: None }
     }
 }
 
-fluent! { ['a] ValidateCollection<'a>, ValidateCollectionOptions { background, comment, full, scan_data } }
+fluent! { ['a] ValidateCollection<'a>, ValidateCollectionOptions { session, background, comment, full, scan_data } }
 
 awaitable! { ['a] ValidateCollection<'a> => Document {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { database, namespace, options, timeout } = self;
-        let call = database.call().timeout(timeout);
+        let Self { database, namespace, options, timeout, session } = self;
+        let call = database.call().timeout(timeout).session(session);
         let prepared = call.prepare(&ValidateCollectionCommand { namespace: &namespace, options: &options });
         ActionFuture::of(database.client(), prepared, move |body| {
             let report = require(body)?;

@@ -10,7 +10,7 @@ use mongo_actors_protocol::command::{
 
 use super::{ActionFuture, Explain, awaitable, setters::fluent};
 use crate::{
-    Filter,
+    ClientSession, Filter,
     collection::{Collection, CollectionHandle},
     error::{Error, Result},
     executor::require,
@@ -39,6 +39,7 @@ impl<T> Collection<T> {
             filter: filter.into().into_raw(),
             options: CountOptions::default(),
             timeout: None,
+            session: None,
         }
     }
 
@@ -62,16 +63,17 @@ impl<T> Collection<T> {
 }
 
 /// Counts documents. Made by [`Collection::count_documents`]; awaiting it gives their number.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct CountDocuments<'a> {
     collection: &'a Arc<CollectionHandle>,
     filter: Result<RawDocumentBuf>,
     options: CountOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 fluent! { ['a] CountDocuments<'a>, CountOptions {
+    session,
     collation, comment, count_limit, hint, max_time, read_concern, selection_criteria, skip,
 } }
 
@@ -82,7 +84,7 @@ impl<'a> CountDocuments<'a> {
         let request = document(self.filter).and_then(|filter| {
             Ok(CountDocumentsCommand::new(&self.collection.namespace, filter, self.options).request()?)
         });
-        Explain::new(self.collection.call(), request, criteria, self.timeout)
+        Explain::new(self.collection.call(), request, criteria, self.timeout, self.session)
     }
 }
 
@@ -98,7 +100,7 @@ awaitable! { ['a] CountDocuments<'a> => u64 {
         let call = handle.call()
             .selection_criteria(criteria.as_ref())
             .read_concern(concern.as_ref())
-            .timeout(self.timeout);
+            .timeout(self.timeout).session(self.session);
         let prepared = document(self.filter).and_then(|filter| {
             call.prepare(&CountDocumentsCommand::new(&handle.namespace, filter, self.options))
         });

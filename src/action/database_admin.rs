@@ -14,10 +14,12 @@ use mongo_actors_protocol::{
 
 use super::{ActionFuture, awaitable, confirmed, setters::fluent};
 use crate::{
+    ClientSession,
     collection::Collection,
-    cursor::{Cursor, Terms},
+    cursor::{Core, Cursor, SessionCursor, Terms},
     database::Database,
     error::{Error, ErrorKind, Result},
+    session::{ExplicitSession, ImplicitSession},
 };
 
 impl Database {
@@ -42,7 +44,14 @@ impl Database {
     /// The collection may or may not be created when the future is dropped; see [`action`](crate::action).
     pub fn create_collection(&self, name: impl Into<String>) -> CreateCollection<'_> {
         let options = CreateCollectionOptions::default();
-        CreateCollection { database: self, name: name.into(), check_exists: false, options, timeout: None }
+        CreateCollection {
+            database: self,
+            name: name.into(),
+            check_exists: false,
+            options,
+            timeout: None,
+            session: None,
+        }
     }
 
     /// The collections and views of the database. Awaiting it gives a [`Cursor`].
@@ -53,7 +62,12 @@ impl Database {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn list_collections(&self) -> ListCollections<'_> {
-        ListCollections { database: self, options: ListCollectionsOptions::default(), timeout: None }
+        ListCollections {
+            database: self,
+            options: ListCollectionsOptions::default(),
+            timeout: None,
+            session: ImplicitSession,
+        }
     }
 
     /// The names of the collections and views of the database.
@@ -64,7 +78,7 @@ impl Database {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn list_collection_names(&self) -> ListCollectionNames<'_> {
-        ListCollectionNames { database: self, options: ListCollectionsOptions::default(), timeout: None }
+        ListCollectionNames { database: self, options: ListCollectionsOptions::default(), timeout: None, session: None }
     }
 
     /// Drops the database with everything in it. One that does not exist is dropped already, which is fine.
@@ -80,7 +94,6 @@ impl Database {
 }
 
 /// Creates a collection. Made by [`Database::create_collection`]; awaiting it gives the collection's handle.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct CreateCollection<'a> {
     database: &'a Database,
@@ -88,9 +101,11 @@ pub struct CreateCollection<'a> {
     check_exists: bool,
     options: CreateCollectionOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 fluent! { ['a] CreateCollection<'a>, CreateCollectionOptions {
+    session,
     capped, change_stream_pre_and_post_images, clustered_index, collation, comment, create_timeseries,
     expire_after_seconds, index_option_defaults, max_documents, pipeline, size, storage_engine, validation_action,
     validation_level, validator, view_on, write_concern,
@@ -107,12 +122,12 @@ impl CreateCollection<'_> {
 
 awaitable! { ['a] CreateCollection<'a> => Collection<Document> {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { database, name, check_exists, options, timeout } = self;
+        let Self { database, name, check_exists, options, timeout, session } = self;
         ActionFuture::new(async move {
             if check_exists {
-                refuse_existing(database, &name, timeout).await?;
+                refuse_existing(database, &name, timeout, session.as_deref()).await?;
             }
-            let call = database.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+            let call = database.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
             let namespace = Namespace::new(database.shared_name(), &*name);
             let prepared = call.prepare(&CreateCollectionCommand { namespace: &namespace, options: &options })?;
             database.client().execute(prepared).await?.finish(confirmed)?;
@@ -121,9 +136,15 @@ awaitable! { ['a] CreateCollection<'a> => Collection<Document> {
     }
 } }
 
-async fn refuse_existing(database: &Database, name: &str, timeout: Option<Duration>) -> Result<()> {
+async fn refuse_existing(
+    database: &Database,
+    name: &str,
+    timeout: Option<Duration>,
+    session: Option<&ClientSession>,
+) -> Result<()> {
     let options = ListCollectionsOptions { filter: Some(doc! { "name": name }), ..Default::default() };
-    let found = list::<Document>(database, true, options, timeout).await?.to_vec().await?;
+    let found = list(database, true, options, timeout, session).await?;
+    let found = Cursor::<Document>::of(found).to_vec().await?;
     match found.is_empty() {
         true => Ok(()),
         false => Err(Error::new(ErrorKind::CollectionInvalid {
@@ -132,54 +153,74 @@ async fn refuse_existing(database: &Database, name: &str, timeout: Option<Durati
     }
 }
 
-/// Lists collections. Made by [`Database::list_collections`]; awaiting it gives a [`Cursor`].
+/// Lists collections. Made by [`Database::list_collections`]; awaiting it gives a [`Cursor`], or in a session a
+/// [`SessionCursor`].
 #[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
-pub struct ListCollections<'a> {
+pub struct ListCollections<'a, S = ImplicitSession> {
     database: &'a Database,
     options: ListCollectionsOptions,
     timeout: Option<Duration>,
+    session: S,
+}
+
+impl<'a> ListCollections<'a> {
+    /// Runs in a session, which is borrowed until the cursor is open. Awaiting it then gives a [`SessionCursor`].
+    pub fn session(self, session: &'a mut ClientSession) -> ListCollections<'a, ExplicitSession<'a>> {
+        let Self { database, options, timeout, .. } = self;
+        ListCollections { database, options, timeout, session: ExplicitSession(session) }
+    }
 }
 
 /// Lists the names of collections. Made by [`Database::list_collection_names`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct ListCollectionNames<'a> {
     database: &'a Database,
     options: ListCollectionsOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a] ListCollections<'a>, ListCollectionsOptions { batch_size, comment, filter } }
-fluent! { ['a] ListCollectionNames<'a>, ListCollectionsOptions { authorized_collections, batch_size, comment, filter } }
+fluent! { ['a, S] ListCollections<'a, S>, ListCollectionsOptions { batch_size, comment, filter } }
+fluent! { ['a] ListCollectionNames<'a>, ListCollectionsOptions { session, authorized_collections, batch_size, comment, filter } }
 
-async fn list<T>(
+async fn list(
     database: &Database,
     names: bool,
     options: ListCollectionsOptions,
     timeout: Option<Duration>,
-) -> Result<Cursor<T>> {
+    session: Option<&ClientSession>,
+) -> Result<Core> {
     let list = if names { ListCollectionsCommand::names } else { ListCollectionsCommand::full };
-    let prepared = database.call().timeout(timeout).prepare(&list(database.name(), &options))?;
+    let prepared = database.call().timeout(timeout).in_session(session).prepare(&list(database.name(), &options))?;
     let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
     let ListCollectionsOptions { batch_size, comment, .. } = options;
     let terms = Terms { batch_size, comment, budget, operation_id, ..Terms::default() };
     let executed = database.client().execute(prepared).await?;
-    Cursor::opened(database.client(), &CodecOptions::default(), terms, executed)
+    Core::opened(database.client(), &CodecOptions::default(), terms, executed, session)
 }
 
 awaitable! { ['a] ListCollections<'a> => Cursor<CollectionSpecification> {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { database, options, timeout } = self;
-        ActionFuture::new(list(database, false, options, timeout))
+        let Self { database, options, timeout, .. } = self;
+        ActionFuture::new(async move { Ok(Cursor::of(list(database, false, options, timeout, None).await?)) })
+    }
+} }
+
+awaitable! { ['a] ListCollections<'a, ExplicitSession<'a>> => SessionCursor<CollectionSpecification> {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { database, options, timeout, session: ExplicitSession(session) } = self;
+        ActionFuture::new(async move {
+            Ok(SessionCursor::of(list(database, false, options, timeout, Some(session)).await?))
+        })
     }
 } }
 
 awaitable! { ['a] ListCollectionNames<'a> => Vec<String> {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { database, options, timeout } = self;
+        let Self { database, options, timeout, session } = self;
         ActionFuture::new(async move {
-            let mut found = list::<Document>(database, true, options, timeout).await?;
+            let mut found = Cursor::<Document>::of(list(database, true, options, timeout, session.as_deref()).await?);
             let mut names = Vec::new();
             while found.advance().await? {
                 if let Some(element) = found.current() {
@@ -192,27 +233,27 @@ awaitable! { ['a] ListCollectionNames<'a> => Vec<String> {
 } }
 
 /// Drops a database. Made by [`Database::drop`] and [`Client::drop_database`](crate::Client::drop_database).
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct DropDatabase<'a> {
     client: &'a crate::client::Client,
     database: Database,
     options: DropDatabaseOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 impl<'a> DropDatabase<'a> {
     pub(super) fn new(client: &'a crate::client::Client, database: Database) -> Self {
-        Self { client, database, options: DropDatabaseOptions::default(), timeout: None }
+        Self { client, database, options: DropDatabaseOptions::default(), timeout: None, session: None }
     }
 }
 
-fluent! { ['a] DropDatabase<'a>, DropDatabaseOptions { comment, write_concern } }
+fluent! { ['a] DropDatabase<'a>, DropDatabaseOptions { session, comment, write_concern } }
 
 awaitable! { ['a] DropDatabase<'a> => () {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { client, database, options, timeout } = self;
-        let call = database.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+        let Self { client, database, options, timeout, session } = self;
+        let call = database.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
         let prepared = call.prepare(&DropDatabaseCommand { database: database.name(), options: &options });
         ActionFuture::of(client, prepared, confirmed)
     }

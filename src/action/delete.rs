@@ -7,7 +7,7 @@ use mongo_actors_protocol::command::{Command as _, Delete as DeleteCommand, Dele
 
 use super::{ActionFuture, Explain, awaitable, setters::fluent, written};
 use crate::{
-    Filter,
+    ClientSession, Filter,
     collection::{Collection, CollectionHandle},
     error::Result,
 };
@@ -50,7 +50,6 @@ impl<T> Collection<T> {
 
 /// Deletes one document or many. Made by [`Collection::delete_one`] and [`Collection::delete_many`]; awaiting it gives
 /// the count.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct Delete<'a> {
     collection: &'a Arc<CollectionHandle>,
@@ -58,14 +57,15 @@ pub struct Delete<'a> {
     many: bool,
     options: DeleteOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a] Delete<'a>, DeleteOptions { collation, comment, hint, let_vars, write_concern } }
+fluent! { ['a] Delete<'a>, DeleteOptions { session, collation, comment, hint, let_vars, write_concern } }
 
 impl<'a> Delete<'a> {
     fn new(collection: &'a Arc<CollectionHandle>, filter: Filter, many: bool) -> Self {
         let (filter, options) = (filter.into_raw(), DeleteOptions::default());
-        Self { collection, filter, many, options, timeout: None }
+        Self { collection, filter, many, options, timeout: None, session: None }
     }
 
     fn command(&self) -> Result<DeleteCommand<'_>> {
@@ -75,16 +75,18 @@ impl<'a> Delete<'a> {
     }
 
     /// How the server would execute it. Nothing is deleted.
-    pub fn explain(self) -> Explain<'a> {
+    pub fn explain(mut self) -> Explain<'a> {
+        let session = self.session.take();
         let request = self.command().and_then(|command| Ok(command.request()?));
-        Explain::new(self.collection.call(), request, None, self.timeout)
+        Explain::new(self.collection.call(), request, None, self.timeout, session)
     }
 }
 
 awaitable! { ['a] Delete<'a> => DeleteResult {
-    fn into_future(self) -> Self::IntoFuture {
-        let call =
-            self.collection.call().write_concern(self.options.write_concern.as_ref()).timeout(self.timeout);
+    fn into_future(mut self) -> Self::IntoFuture {
+        let session = self.session.take();
+        let call = self.collection.call().write_concern(self.options.write_concern.as_ref());
+        let call = call.timeout(self.timeout).session(session);
         let prepared = self.command().and_then(|command| call.prepare(&command));
         ActionFuture::of(self.collection.client(), prepared, |body| match body {
             Some(body) => written(DeleteCommand::decode(body.as_document()), |done| done.deleted_count > 0),

@@ -7,7 +7,7 @@ use mongo_actors_protocol::command::{Command as _, Distinct as DistinctCommand, 
 
 use super::{ActionFuture, Explain, awaitable, setters::fluent};
 use crate::{
-    Filter,
+    ClientSession, Filter,
     collection::{Collection, CollectionHandle},
     error::{Error, Result},
     executor::require,
@@ -30,12 +30,11 @@ impl<T> Collection<T> {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn distinct(&self, key: impl Into<String>, filter: impl Into<Filter>) -> Distinct<'_> {
-        Distinct::new(self.handle(), key.into(), filter.into().into_raw(), DistinctOptions::default(), None)
+        Distinct::new(self.handle(), key.into(), filter.into().into_raw(), DistinctOptions::default(), None, None)
     }
 }
 
 /// Finds the different values of a field. Made by [`Collection::distinct`]; awaiting it gives them.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct Distinct<'a> {
     collection: &'a Arc<CollectionHandle>,
@@ -43,9 +42,10 @@ pub struct Distinct<'a> {
     filter: Result<RawDocumentBuf>,
     options: DistinctOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a] Distinct<'a>, DistinctOptions { collation, comment, hint, max_time, read_concern, selection_criteria } }
+fluent! { ['a] Distinct<'a>, DistinctOptions { session, collation, comment, hint, max_time, read_concern, selection_criteria } }
 
 impl<'a> Distinct<'a> {
     pub(crate) fn new(
@@ -54,18 +54,19 @@ impl<'a> Distinct<'a> {
         filter: Result<RawDocumentBuf>,
         options: DistinctOptions,
         timeout: Option<Duration>,
+        session: Option<&'a mut ClientSession>,
     ) -> Self {
-        Self { collection, key, filter, options, timeout }
+        Self { collection, key, filter, options, timeout, session }
     }
 
     /// How the server would execute it.
     pub fn explain(self) -> Explain<'a> {
-        let Self { collection, key, filter, options, timeout } = self;
+        let Self { collection, key, filter, options, timeout, session } = self;
         let request = filter.and_then(|filter| {
             let namespace = &collection.namespace;
             Ok(DistinctCommand { namespace, key: &key, filter: &filter, options: &options }.request()?)
         });
-        Explain::new(collection.call(), request, options.selection_criteria, timeout)
+        Explain::new(collection.call(), request, options.selection_criteria, timeout, session)
     }
 }
 
@@ -77,7 +78,7 @@ awaitable! { ['a] Distinct<'a> => Vec<Bson> {
             let call = handle.call()
                 .selection_criteria(options.selection_criteria.as_ref())
                 .read_concern(options.read_concern.as_ref())
-                .timeout(self.timeout);
+                .timeout(self.timeout).session(self.session);
             let namespace = &handle.namespace;
             call.prepare(&DistinctCommand { namespace, key: &self.key, filter: &filter, options })
         });

@@ -11,6 +11,7 @@ use mongo_actors_protocol::{
 
 use super::{ActionFuture, awaitable, setters::fluent};
 use crate::{
+    ClientSession,
     decode::decode,
     error::Result,
     executor::{Call, require},
@@ -41,9 +42,10 @@ pub struct Explain<'a> {
     selection_criteria: Option<SelectionCriteria>,
     options: ExplainOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a] Explain<'a>, ExplainOptions { comment, max_time, verbosity } }
+fluent! { ['a] Explain<'a>, ExplainOptions { session, comment, max_time, verbosity } }
 
 impl<'a> Explain<'a> {
     pub(super) fn new(
@@ -51,15 +53,16 @@ impl<'a> Explain<'a> {
         request: Result<Request>,
         selection_criteria: Option<SelectionCriteria>,
         timeout: Option<Duration>,
+        session: Option<&'a mut ClientSession>,
     ) -> Self {
-        Self { call, request, selection_criteria, options: ExplainOptions::default(), timeout }
+        Self { call, request, selection_criteria, options: ExplainOptions::default(), timeout, session }
     }
 }
 
 awaitable! { ['a] Explain<'a> => Document {
     fn into_future(self) -> Self::IntoFuture {
         let prepared = self.request.and_then(|command| {
-            let call = self.call.selection_criteria(self.selection_criteria.as_ref()).timeout(self.timeout);
+            let call = self.call.selection_criteria(self.selection_criteria.as_ref()).timeout(self.timeout).session(self.session);
             call.prepare(&ExplainCommand { command: &command, options: &self.options })
         });
         ActionFuture::of(self.call.client(), prepared, |body| {

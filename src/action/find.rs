@@ -10,12 +10,13 @@ use serde::de::DeserializeOwned;
 
 use super::{ActionFuture, Distinct, Explain, awaitable, setters::fluent};
 use crate::{
-    Filter,
+    ClientSession, Filter,
     collection::{Collection, CollectionHandle},
-    cursor::{Cursor, FindOrigin, RawBatchCursor},
+    cursor::{Core, Cursor, FindOrigin, RawBatchCursor, SessionCursor},
     decode::decode,
     error::Result,
     executor::require,
+    session::{ExplicitSession, ImplicitSession},
 };
 
 impl<T> Collection<T> {
@@ -45,6 +46,7 @@ impl<T> Collection<T> {
             filter: filter.into().into_raw(),
             options: FindOptions::default(),
             timeout: None,
+            session: ImplicitSession,
             documents: PhantomData,
         }
     }
@@ -89,23 +91,25 @@ impl<T> Collection<T> {
             filter: filter.into().into_raw(),
             options: FindOneOptions::default(),
             timeout: None,
+            session: None,
             documents: PhantomData,
         }
     }
 }
 
-/// Finds documents. Made by [`Collection::find`]; awaiting it gives a [`Cursor`].
+/// Finds documents. Made by [`Collection::find`]; awaiting it gives a [`Cursor`], or in a session a [`SessionCursor`].
 #[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
-pub struct Find<'a, T> {
+pub struct Find<'a, T, S = ImplicitSession> {
     collection: &'a Arc<CollectionHandle>,
     filter: Result<RawDocumentBuf>,
     options: FindOptions,
     timeout: Option<Duration>,
+    session: S,
     documents: PhantomData<fn() -> T>,
 }
 
-fluent! { ['a, T] Find<'a, T>, FindOptions {
+fluent! { ['a, T, S] Find<'a, T, S>, FindOptions {
     allow_disk_use, allow_partial_results, batch_size, collation, comment, cursor_type, hint, let_vars, limit, max,
     max_await_time, max_scan, max_time, min, no_cursor_timeout, oplog_replay, projection, read_concern, return_key,
     selection_criteria, show_record_id, skip, snapshot, sort,
@@ -119,6 +123,7 @@ impl<'a, T> Find<'a, T> {
             filter: origin.filter.clone(),
             options: origin.options.clone(),
             timeout: origin.timeout,
+            session: ImplicitSession,
             documents: PhantomData,
         }
     }
@@ -126,6 +131,12 @@ impl<'a, T> Find<'a, T> {
     fn origin(self) -> FindOrigin {
         let Self { collection, filter, options, timeout, .. } = self;
         FindOrigin { collection: collection.clone(), filter, options, timeout }
+    }
+
+    /// Runs in a session, which is borrowed until the cursor is open. Awaiting it then gives a [`SessionCursor`].
+    pub fn session(self, session: &'a mut ClientSession) -> Find<'a, T, ExplicitSession<'a>> {
+        let Self { collection, filter, options, timeout, documents, .. } = self;
+        Find { collection, filter, options, timeout, session: ExplicitSession(session), documents }
     }
 
     /// A cursor that sends the command when it is first read.
@@ -147,7 +158,7 @@ impl<'a, T> Find<'a, T> {
     pub fn distinct(self, key: impl Into<String>) -> Distinct<'a> {
         let FindOptions { max_time, selection_criteria, read_concern, collation, comment, hint, .. } = self.options;
         let options = DistinctOptions { max_time, selection_criteria, read_concern, collation, comment, hint };
-        Distinct::new(self.collection, key.into(), self.filter, options, self.timeout)
+        Distinct::new(self.collection, key.into(), self.filter, options, self.timeout, None)
     }
 
     /// How the server would execute it.
@@ -155,7 +166,7 @@ impl<'a, T> Find<'a, T> {
         let origin = self
             .filter
             .and_then(|filter| Ok(FindCommand::many(&self.collection.namespace, &filter, &self.options).request()?));
-        Explain::new(self.collection.call(), origin, self.options.selection_criteria, self.timeout)
+        Explain::new(self.collection.call(), origin, self.options.selection_criteria, self.timeout, None)
     }
 }
 
@@ -165,6 +176,20 @@ awaitable! { ['a, T: 'a] Find<'a, T> => Cursor<T> {
         ActionFuture::new(async move {
             cursor.start().await?;
             Ok(cursor)
+        })
+    }
+} }
+
+awaitable! { ['a, T: 'a] Find<'a, T, ExplicitSession<'a>> => SessionCursor<T> {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { collection, filter, options, timeout, session: ExplicitSession(session), .. } = self;
+        let origin = FindOrigin { collection: collection.clone(), filter, options, timeout };
+        ActionFuture::new(async move {
+            let prepared = origin.prepare(Some(session))?;
+            let terms = origin.terms(&prepared);
+            let executed = session.client().execute(prepared).await?;
+            let codec = &collection.settings().codec_options;
+            Ok(SessionCursor::of(Core::opened(session.client(), codec, terms, executed, Some(session))?))
         })
     }
 } }
@@ -198,17 +223,18 @@ awaitable! { ['a] FindRawBatches<'a> => RawBatchCursor {
 } }
 
 /// Finds one document. Made by [`Collection::find_one`]; awaiting it gives the document, if there is one.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct FindOne<'a, T> {
     collection: &'a Arc<CollectionHandle>,
     filter: Result<RawDocumentBuf>,
     options: FindOneOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
     documents: PhantomData<fn() -> T>,
 }
 
 fluent! { ['a, T] FindOne<'a, T>, FindOneOptions {
+    session,
     allow_disk_use, allow_partial_results, collation, comment, hint, let_vars, max, max_scan, max_time, min, projection,
     read_concern, return_key, selection_criteria, show_record_id, skip, sort,
 } }
@@ -221,7 +247,7 @@ awaitable! { ['a, T: DeserializeOwned + 'a] FindOne<'a, T> => Option<T> {
             let call = handle.call()
                 .selection_criteria(options.selection_criteria.as_ref())
                 .read_concern(options.read_concern.as_ref())
-                .timeout(self.timeout);
+                .timeout(self.timeout).session(self.session);
             call.prepare(&FindCommand::one(&handle.namespace, &filter, options))
         });
         ActionFuture::of(handle.client(), prepared, |body| {

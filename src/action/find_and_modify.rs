@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{ActionFuture, Explain, awaitable, replace::encoded, setters::fluent, written};
 use crate::{
-    Filter,
+    ClientSession, Filter,
     collection::{Collection, CollectionHandle},
     decode::decode,
     error::Result,
@@ -34,6 +34,7 @@ impl<T> Collection<T> {
             filter: filter.into().into_raw(),
             options: FindOneAndDeleteOptions::default(),
             timeout: None,
+            session: None,
             documents: PhantomData,
         }
     }
@@ -72,6 +73,7 @@ impl<T> Collection<T> {
             update: update.into(),
             options: FindOneAndUpdateOptions::default(),
             timeout: None,
+            session: None,
             documents: PhantomData,
         }
     }
@@ -100,24 +102,24 @@ impl<T> Collection<T> {
             replacement: encoded(replacement.borrow()),
             options: FindOneAndReplaceOptions::default(),
             timeout: None,
+            session: None,
             documents: PhantomData,
         }
     }
 }
 
 /// Deletes a document and returns it. Made by [`Collection::find_one_and_delete`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct FindOneAndDelete<'a, T> {
     collection: &'a Arc<CollectionHandle>,
     filter: Result<RawDocumentBuf>,
     options: FindOneAndDeleteOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
     documents: PhantomData<fn() -> T>,
 }
 
 /// Updates a document and returns it. Made by [`Collection::find_one_and_update`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct FindOneAndUpdate<'a, T> {
     collection: &'a Arc<CollectionHandle>,
@@ -125,11 +127,11 @@ pub struct FindOneAndUpdate<'a, T> {
     update: UpdateModifications,
     options: FindOneAndUpdateOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
     documents: PhantomData<fn() -> T>,
 }
 
 /// Replaces a document and returns it. Made by [`Collection::find_one_and_replace`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct FindOneAndReplace<'a, T> {
     collection: &'a Arc<CollectionHandle>,
@@ -137,6 +139,7 @@ pub struct FindOneAndReplace<'a, T> {
     replacement: Result<RawDocumentBuf>,
     options: FindOneAndReplaceOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
     documents: PhantomData<fn() -> T>,
 }
 
@@ -166,19 +169,22 @@ impl<T> FindOneAndReplace<'_, T> {
 macro_rules! find_and_modify {
     ($($action:ident, $options:ty { $($option:ident),* $(,)? })*) => { $(
         fluent! { ['a, T] $action<'a, T>, $options {
-            collation, comment, hint, let_vars, max_time, projection, sort, write_concern, $($option),*
+            session, collation, comment, hint, let_vars, max_time, projection, sort, write_concern, $($option),*
         } }
 
         impl<'a, T> $action<'a, T> {
             /// How the server would execute it. Nothing is changed.
-            pub fn explain(self) -> Explain<'a> {
+            pub fn explain(mut self) -> Explain<'a> {
+                let session = self.session.take();
                 let request = self.command().and_then(|command| Ok(command.request()?));
-                Explain::new(self.collection.call(), request, None, self.timeout)
+                Explain::new(self.collection.call(), request, None, self.timeout, session)
             }
 
-            fn prepare(&self) -> Result<Prepared> {
+            fn prepare(mut self) -> Result<Prepared> {
+                let session = self.session.take();
                 let call = self.collection.call();
-                call.write_concern(self.options.write_concern.as_ref()).timeout(self.timeout).prepare(&self.command()?)
+                let call = call.write_concern(self.options.write_concern.as_ref()).timeout(self.timeout).session(session);
+                call.prepare(&self.command()?)
             }
         }
 

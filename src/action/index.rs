@@ -10,10 +10,12 @@ use mongo_actors_protocol::command::{
 
 use super::{ActionFuture, awaitable, confirmed, setters::fluent};
 use crate::{
+    ClientSession,
     collection::{Collection, CollectionHandle},
-    cursor::{Cursor, Terms},
+    cursor::{Core, Cursor, SessionCursor, Terms},
     error::{Error, Result},
     executor::Prepared,
+    session::{ExplicitSession, ImplicitSession},
 };
 
 impl<T> Collection<T> {
@@ -41,7 +43,7 @@ impl<T> Collection<T> {
     /// The server may go on building when the future is dropped; see [`action`](crate::action).
     pub fn create_index(&self, index: impl Into<IndexModel>) -> CreateIndex<'_> {
         let options = CreateIndexOptions::default();
-        CreateIndex { collection: self.handle(), index: index.into(), options, timeout: None }
+        CreateIndex { collection: self.handle(), index: index.into(), options, timeout: None, session: None }
     }
 
     /// Creates several indexes at once. Awaiting it gives their names.
@@ -54,7 +56,7 @@ impl<T> Collection<T> {
     /// The server may go on building when the future is dropped; see [`action`](crate::action).
     pub fn create_indexes(&self, indexes: impl IntoIterator<Item = IndexModel>) -> CreateIndexes<'_> {
         let (indexes, options) = (indexes.into_iter().collect(), CreateIndexOptions::default());
-        CreateIndexes { collection: self.handle(), indexes, options, timeout: None }
+        CreateIndexes { collection: self.handle(), indexes, options, timeout: None, session: None }
     }
 
     /// Drops the index of this name. A collection that does not exist has none to drop, which is fine; an index that
@@ -111,7 +113,12 @@ impl<T> Collection<T> {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn list_indexes(&self) -> ListIndexes<'_> {
-        ListIndexes { collection: self.handle(), options: ListIndexesOptions::default(), timeout: None }
+        ListIndexes {
+            collection: self.handle(),
+            options: ListIndexesOptions::default(),
+            timeout: None,
+            session: ImplicitSession,
+        }
     }
 
     /// The names of the indexes; none when the collection does not exist.
@@ -122,7 +129,12 @@ impl<T> Collection<T> {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn list_index_names(&self) -> ListIndexNames<'_> {
-        ListIndexNames { collection: self.handle(), options: ListIndexesOptions::default(), timeout: None }
+        ListIndexNames {
+            collection: self.handle(),
+            options: ListIndexesOptions::default(),
+            timeout: None,
+            session: None,
+        }
     }
 
     /// The indexes by their names: what the server says of each, such as its `key`, without the name itself.
@@ -133,69 +145,75 @@ impl<T> Collection<T> {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn index_information(&self) -> IndexInformation<'_> {
-        IndexInformation { collection: self.handle(), options: ListIndexesOptions::default(), timeout: None }
+        IndexInformation {
+            collection: self.handle(),
+            options: ListIndexesOptions::default(),
+            timeout: None,
+            session: None,
+        }
     }
 }
 
 /// Creates an index. Made by [`Collection::create_index`]; awaiting it gives its name.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct CreateIndex<'a> {
     collection: &'a Arc<CollectionHandle>,
     index: IndexModel,
     options: CreateIndexOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 /// Creates indexes. Made by [`Collection::create_indexes`]; awaiting it gives their names.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct CreateIndexes<'a> {
     collection: &'a Arc<CollectionHandle>,
     indexes: Vec<IndexModel>,
     options: CreateIndexOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a] CreateIndex<'a>, CreateIndexOptions { comment, commit_quorum, max_time, write_concern } }
-fluent! { ['a] CreateIndexes<'a>, CreateIndexOptions { comment, commit_quorum, max_time, write_concern } }
+fluent! { ['a] CreateIndex<'a>, CreateIndexOptions { session, comment, commit_quorum, max_time, write_concern } }
+fluent! { ['a] CreateIndexes<'a>, CreateIndexOptions { session, comment, commit_quorum, max_time, write_concern } }
 
 fn prepare_creation(
     collection: &CollectionHandle,
     models: &[IndexModel],
     options: &CreateIndexOptions,
     timeout: Option<Duration>,
+    session: Option<&mut ClientSession>,
 ) -> Result<Prepared> {
-    let call = collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+    let call = collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
     call.prepare(&CreateIndexesCommand { namespace: &collection.namespace, models, options })
 }
 
 awaitable! { ['a] CreateIndex<'a> => String {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, index, options, timeout } = self;
+        let Self { collection, index, options, timeout, session } = self;
         let name = index.name();
-        let prepared = prepare_creation(collection, &[index], &options, timeout);
+        let prepared = prepare_creation(collection, &[index], &options, timeout, session);
         ActionFuture::of(collection.client(), prepared, move |body| confirmed(body).map(|()| name))
     }
 } }
 
 awaitable! { ['a] CreateIndexes<'a> => Vec<String> {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, indexes, options, timeout } = self;
+        let Self { collection, indexes, options, timeout, session } = self;
         let names = indexes.iter().map(IndexModel::name).collect();
-        let prepared = prepare_creation(collection, &indexes, &options, timeout);
+        let prepared = prepare_creation(collection, &indexes, &options, timeout, session);
         ActionFuture::of(collection.client(), prepared, move |body| confirmed(body).map(|()| names))
     }
 } }
 
 /// Drops indexes. Made by [`Collection::drop_index`] and its companions.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct DropIndex<'a> {
     collection: &'a Arc<CollectionHandle>,
     which: Which,
     options: DropIndexOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 #[derive(Clone)]
@@ -207,16 +225,16 @@ enum Which {
 
 impl<'a> DropIndex<'a> {
     fn new(collection: &'a Arc<CollectionHandle>, which: Which) -> Self {
-        Self { collection, which, options: DropIndexOptions::default(), timeout: None }
+        Self { collection, which, options: DropIndexOptions::default(), timeout: None, session: None }
     }
 }
 
-fluent! { ['a] DropIndex<'a>, DropIndexOptions { comment, max_time, write_concern } }
+fluent! { ['a] DropIndex<'a>, DropIndexOptions { session, comment, max_time, write_concern } }
 
 awaitable! { ['a] DropIndex<'a> => () {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, which, options, timeout } = self;
-        let call = collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+        let Self { collection, which, options, timeout, session } = self;
+        let call = collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
         let selection = match &which {
             Which::Name(name) => IndexSelection::Name(name),
             Which::Keys(keys) => IndexSelection::Keys(keys),
@@ -228,49 +246,60 @@ awaitable! { ['a] DropIndex<'a> => () {
     }
 } }
 
-/// Lists indexes. Made by [`Collection::list_indexes`]; awaiting it gives a [`Cursor`].
+/// Lists indexes. Made by [`Collection::list_indexes`]; awaiting it gives a [`Cursor`], or in a session a
+/// [`SessionCursor`].
 #[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
-pub struct ListIndexes<'a> {
+pub struct ListIndexes<'a, S = ImplicitSession> {
     collection: &'a Arc<CollectionHandle>,
     options: ListIndexesOptions,
     timeout: Option<Duration>,
+    session: S,
+}
+
+impl<'a> ListIndexes<'a> {
+    /// Runs in a session, which is borrowed until the cursor is open. Awaiting it then gives a [`SessionCursor`].
+    pub fn session(self, session: &'a mut ClientSession) -> ListIndexes<'a, ExplicitSession<'a>> {
+        let Self { collection, options, timeout, .. } = self;
+        ListIndexes { collection, options, timeout, session: ExplicitSession(session) }
+    }
 }
 
 /// Lists the names of indexes. Made by [`Collection::list_index_names`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct ListIndexNames<'a> {
     collection: &'a Arc<CollectionHandle>,
     options: ListIndexesOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 /// Lists indexes by their names. Made by [`Collection::index_information`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct IndexInformation<'a> {
     collection: &'a Arc<CollectionHandle>,
     options: ListIndexesOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a] ListIndexes<'a>, ListIndexesOptions { batch_size, comment, max_time } }
-fluent! { ['a] ListIndexNames<'a>, ListIndexesOptions { batch_size, comment, max_time } }
-fluent! { ['a] IndexInformation<'a>, ListIndexesOptions { batch_size, comment, max_time } }
+fluent! { ['a, S] ListIndexes<'a, S>, ListIndexesOptions { batch_size, comment, max_time } }
+fluent! { ['a] ListIndexNames<'a>, ListIndexesOptions { session, batch_size, comment, max_time } }
+fluent! { ['a] IndexInformation<'a>, ListIndexesOptions { session, batch_size, comment, max_time } }
 
-async fn list<T>(
+async fn list(
     collection: &CollectionHandle,
     options: ListIndexesOptions,
     timeout: Option<Duration>,
-) -> Result<Cursor<T>> {
-    let call = collection.call().timeout(timeout);
+    session: Option<&ClientSession>,
+) -> Result<Core> {
+    let call = collection.call().timeout(timeout).in_session(session);
     let prepared = call.prepare(&ListIndexesCommand { namespace: &collection.namespace, options: &options })?;
     let ListIndexesOptions { batch_size, comment, .. } = options;
     let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
     let terms = Terms { batch_size, comment, budget, operation_id, ..Terms::default() };
     let executed = call.client().execute(prepared).await?;
-    Cursor::opened(call.client(), &call.settings().codec_options, terms, executed)
+    Core::opened(call.client(), &call.settings().codec_options, terms, executed, session)
 }
 
 fn take_name(index: &mut Document) -> Result<String> {
@@ -282,16 +311,25 @@ fn take_name(index: &mut Document) -> Result<String> {
 
 awaitable! { ['a] ListIndexes<'a> => Cursor<IndexModel> {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, options, timeout } = self;
-        ActionFuture::new(list(collection, options, timeout))
+        let Self { collection, options, timeout, .. } = self;
+        ActionFuture::new(async move { Ok(Cursor::of(list(collection, options, timeout, None).await?)) })
+    }
+} }
+
+awaitable! { ['a] ListIndexes<'a, ExplicitSession<'a>> => SessionCursor<IndexModel> {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { collection, options, timeout, session: ExplicitSession(session) } = self;
+        ActionFuture::new(async move {
+            Ok(SessionCursor::of(list(collection, options, timeout, Some(session)).await?))
+        })
     }
 } }
 
 awaitable! { ['a] ListIndexNames<'a> => Vec<String> {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, options, timeout } = self;
+        let Self { collection, options, timeout, session } = self;
         ActionFuture::new(async move {
-            let mut indexes = list::<Document>(collection, options, timeout).await?.to_vec().await?;
+            let mut indexes = Cursor::<Document>::of(list(collection, options, timeout, session.as_deref()).await?).to_vec().await?;
             indexes.iter_mut().map(take_name).collect()
         })
     }
@@ -299,9 +337,9 @@ awaitable! { ['a] ListIndexNames<'a> => Vec<String> {
 
 awaitable! { ['a] IndexInformation<'a> => BTreeMap<String, Document> {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, options, timeout } = self;
+        let Self { collection, options, timeout, session } = self;
         ActionFuture::new(async move {
-            let indexes = list::<Document>(collection, options, timeout).await?.to_vec().await?;
+            let indexes = Cursor::<Document>::of(list(collection, options, timeout, session.as_deref()).await?).to_vec().await?;
             let named = indexes.into_iter().map(|mut index| {
                 index.remove("ns");
                 Ok((take_name(&mut index)?, index))

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::{ActionFuture, insert_one::write_limits, setters::fluent};
 use crate::{
+    ClientSession,
     collection::{Collection, CollectionHandle},
     error::{Error, ErrorKind, InsertManyError, Result},
     executor::{Call, Ended, Executed, Prepared},
@@ -66,23 +67,25 @@ impl<T> Collection<T> {
             input: documents.into_iter(),
             options: InsertManyOptions::default(),
             timeout: None,
+            session: None,
             documents: PhantomData,
         }
     }
 }
 
 /// Inserts documents. Made by [`Collection::insert_many`]; awaiting it gives their `_id`s.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct InsertMany<'a, T, I> {
     collection: &'a Arc<CollectionHandle>,
     input: I,
     options: InsertManyOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
     documents: PhantomData<fn() -> T>,
 }
 
 fluent! { ['a, T, I] InsertMany<'a, T, I>, InsertManyOptions {
+    session,
     bypass_document_validation, comment, ordered, write_concern,
 } }
 
@@ -95,9 +98,10 @@ where
     type IntoFuture = ActionFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, mut input, options, timeout, .. } = self;
+        let Self { collection, mut input, options, timeout, session, .. } = self;
         ActionFuture::new(async move {
-            let call = collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+            let call =
+                collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
             let mut run = Run::new(call, collection, &options)?;
             run.all::<T, I>(&mut input).await
         })

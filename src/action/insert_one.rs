@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::{ActionFuture, awaitable, setters::fluent, written};
 use crate::{
+    ClientSession,
     client::Client,
     collection::{Collection, CollectionHandle},
     error::{Error, Result},
@@ -42,29 +43,30 @@ impl<T> Collection<T> {
             document,
             options: InsertOneOptions::default(),
             timeout: None,
+            session: None,
             documents: PhantomData,
         }
     }
 }
 
 /// Inserts a document. Made by [`Collection::insert_one`]; awaiting it gives the document's `_id`.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct InsertOne<'a, T, D> {
     collection: &'a Arc<CollectionHandle>,
     document: D,
     options: InsertOneOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
     documents: PhantomData<fn() -> T>,
 }
 
-fluent! { ['a, T, D] InsertOne<'a, T, D>, InsertOneOptions { bypass_document_validation, comment, write_concern } }
+fluent! { ['a, T, D] InsertOne<'a, T, D>, InsertOneOptions { session, bypass_document_validation, comment, write_concern } }
 
 awaitable! { ['a, T: Serialize + 'a, D: Borrow<T>] InsertOne<'a, T, D> => InsertOneResult {
     fn into_future(self) -> Self::IntoFuture {
         let handle = &**self.collection;
         let client = handle.client();
-        let call = handle.call().write_concern(self.options.write_concern.as_ref()).timeout(self.timeout);
+        let call = handle.call().write_concern(self.options.write_concern.as_ref()).timeout(self.timeout).session(self.session);
         let acknowledged = call.is_acknowledged();
         let limits = client.engine().limits();
         let (document, write_limits) = (self.document.borrow(), write_limits(limits));

@@ -9,7 +9,7 @@ use mongo_actors_protocol::{
 };
 
 use super::{ActionFuture, awaitable, confirmed, setters::fluent};
-use crate::{database::Database, decode::decode};
+use crate::{ClientSession, database::Database, decode::decode};
 
 impl Database {
     /// Changes the options of a collection or view. Awaiting it gives the server's reply, which for some changes says
@@ -34,29 +34,30 @@ impl Database {
     /// The collection may or may not be changed when the future is dropped; see [`action`](crate::action).
     pub fn modify_collection(&self, name: &str) -> ModifyCollection<'_> {
         let namespace = Namespace::new(self.shared_name(), name);
-        ModifyCollection { database: self, namespace, options: Default::default(), timeout: None }
+        ModifyCollection { database: self, namespace, options: Default::default(), timeout: None, session: None }
     }
 }
 
 /// Changes a collection. Made by [`Database::modify_collection`]; awaiting it gives the server's reply.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct ModifyCollection<'a> {
     database: &'a Database,
     namespace: Namespace,
     options: ModifyCollectionOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 fluent! { ['a] ModifyCollection<'a>, ModifyCollectionOptions {
+    session,
     capped_max, capped_size, change_stream_pre_and_post_images, comment, dry_run, expire_after, index, pipeline,
     timeseries, validation_action, validation_level, validator, view_on, write_concern,
 } }
 
 awaitable! { ['a] ModifyCollection<'a> => Document {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { database, namespace, options, timeout } = self;
-        let call = database.call().write_concern(options.write_concern.as_ref()).timeout(timeout);
+        let Self { database, namespace, options, timeout, session } = self;
+        let call = database.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
         let prepared = call.prepare(&ModifyCollectionCommand { namespace: &namespace, options: &options });
         ActionFuture::of(database.client(), prepared, |body| {
             confirmed(body)?;

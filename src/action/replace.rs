@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{ActionFuture, Explain, awaitable, setters::fluent, written};
 use crate::{
-    Filter,
+    ClientSession, Filter,
     collection::{Collection, CollectionHandle},
     error::{Error, Result},
 };
@@ -38,6 +38,7 @@ impl<T: Serialize> Collection<T> {
             replacement: encoded(replacement.borrow()),
             options: ReplaceOptions::default(),
             timeout: None,
+            session: None,
         }
     }
 }
@@ -48,7 +49,6 @@ pub(super) fn encoded<T: Serialize>(document: &T) -> Result<RawDocumentBuf> {
 }
 
 /// Replaces a document. Made by [`Collection::replace_one`]; awaiting it gives the counts.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct Replace<'a> {
     collection: &'a Arc<CollectionHandle>,
@@ -56,9 +56,11 @@ pub struct Replace<'a> {
     replacement: Result<RawDocumentBuf>,
     options: ReplaceOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 fluent! { ['a] Replace<'a>, ReplaceOptions {
+    session,
     bypass_document_validation, collation, comment, hint, let_vars, sort, upsert, write_concern,
 } }
 
@@ -70,16 +72,18 @@ impl<'a> Replace<'a> {
     }
 
     /// How the server would execute it. Nothing is changed.
-    pub fn explain(self) -> Explain<'a> {
+    pub fn explain(mut self) -> Explain<'a> {
+        let session = self.session.take();
         let request = self.command().and_then(|command| Ok(command.request()?));
-        Explain::new(self.collection.call(), request, None, self.timeout)
+        Explain::new(self.collection.call(), request, None, self.timeout, session)
     }
 }
 
 awaitable! { ['a] Replace<'a> => UpdateResult {
-    fn into_future(self) -> Self::IntoFuture {
-        let call =
-            self.collection.call().write_concern(self.options.write_concern.as_ref()).timeout(self.timeout);
+    fn into_future(mut self) -> Self::IntoFuture {
+        let session = self.session.take();
+        let call = self.collection.call().write_concern(self.options.write_concern.as_ref());
+        let call = call.timeout(self.timeout).session(session);
         let prepared = self.command().and_then(|command| call.prepare(&command));
         ActionFuture::of(self.collection.client(), prepared, |body| match body {
             Some(body) => written(UpdateCommand::decode(body.as_document()), |_| false),

@@ -13,12 +13,13 @@ use serde::de::DeserializeOwned;
 
 use super::{ActionFuture, awaitable, setters::fluent};
 use crate::{
-    CommandDocument,
-    cursor::{Cursor, Terms},
+    ClientSession, CommandDocument,
+    cursor::{Core, Cursor, SessionCursor, Terms},
     database::Database,
     decode::decode,
     error::{Error, ErrorKind, Result},
     executor::{Executed, Prepared, require},
+    session::{ExplicitSession, ImplicitSession},
 };
 
 impl Database {
@@ -52,6 +53,7 @@ impl Database {
             command: command.into().into_raw(),
             options: RunCommandOptions::default(),
             timeout: None,
+            session: None,
             allowed: Allowed::default(),
             reply: std::marker::PhantomData,
         }
@@ -83,6 +85,7 @@ impl Database {
             command: command.into().into_raw(),
             options: RunCursorCommandOptions::default(),
             timeout: None,
+            session: ImplicitSession,
         }
     }
 
@@ -91,21 +94,23 @@ impl Database {
         command: Result<RawDocumentBuf>,
         criteria: Option<&SelectionCriteria>,
         timeout: Option<Duration>,
+        session: Option<&ClientSession>,
     ) -> Result<Prepared> {
         const PRIMARY: &SelectionCriteria = &SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let call = self.call().selection_criteria(Some(criteria.unwrap_or(PRIMARY))).timeout(timeout);
+        let call = self.call().inherited_criteria(PRIMARY).selection_criteria(criteria);
+        let call = call.timeout(timeout).in_session(session);
         call.prepare(&RawCommand { database: self.name(), command: &command? })
     }
 }
 
 /// Runs a command. Made by [`Database::run_command`]; awaiting it gives the server's reply.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct RunCommand<'a, R = Document> {
     database: &'a Database,
     command: Result<RawDocumentBuf>,
     options: RunCommandOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
     allowed: Allowed,
     reply: std::marker::PhantomData<fn() -> R>,
 }
@@ -128,13 +133,13 @@ impl Allowed {
     }
 }
 
-fluent! { ['a, R] RunCommand<'a, R>, RunCommandOptions { command_criteria } }
+fluent! { ['a, R] RunCommand<'a, R>, RunCommandOptions { session, command_criteria } }
 
 impl<'a, R> RunCommand<'a, R> {
     /// The same with the reply read as `S`.
     pub fn with_type<S>(self) -> RunCommand<'a, S> {
-        let Self { database, command, options, timeout, allowed, .. } = self;
-        RunCommand { database, command, options, timeout, allowed, reply: std::marker::PhantomData }
+        let Self { database, command, options, timeout, session, allowed, .. } = self;
+        RunCommand { database, command, options, timeout, session, allowed, reply: std::marker::PhantomData }
     }
 
     /// An error of the server with this code is returned as a reply. May be called several times.
@@ -158,8 +163,9 @@ impl<'a, R> RunCommand<'a, R> {
 
 awaitable! { ['a, R: DeserializeOwned + 'a] RunCommand<'a, R> => R {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { database, command, options, timeout, allowed, .. } = self;
-        let prepared = database.prepare_raw(command, options.selection_criteria.as_ref(), timeout);
+        let Self { database, command, options, timeout, session, allowed, .. } = self;
+        let criteria = options.selection_criteria.as_ref();
+        let prepared = database.prepare_raw(command, criteria, timeout, session.map(|session| &*session));
         ActionFuture::new(async move {
             let codec = CodecOptions::default();
             match database.client().execute(prepared?).await {
@@ -173,40 +179,66 @@ awaitable! { ['a, R: DeserializeOwned + 'a] RunCommand<'a, R> => R {
     }
 } }
 
-/// Runs a command whose reply has a cursor. Made by [`Database::run_cursor_command`]; awaiting it gives a [`Cursor`].
+/// Runs a command whose reply has a cursor. Made by [`Database::run_cursor_command`]; awaiting it gives a [`Cursor`], or
+/// in a session a [`SessionCursor`].
 ///
 /// All options but the selection criteria are for the `getMore`s of the cursor: what the command itself shall have is
 /// written into it.
 #[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
-pub struct RunCursorCommand<'a> {
+pub struct RunCursorCommand<'a, S = ImplicitSession> {
     database: &'a Database,
     command: Result<RawDocumentBuf>,
     options: RunCursorCommandOptions,
     timeout: Option<Duration>,
+    session: S,
 }
 
-fluent! { ['a] RunCursorCommand<'a>, RunCursorCommandOptions {
+impl<'a> RunCursorCommand<'a> {
+    /// Runs in a session, which is borrowed until the cursor is open. Awaiting it then gives a [`SessionCursor`].
+    pub fn session(self, session: &'a mut ClientSession) -> RunCursorCommand<'a, ExplicitSession<'a>> {
+        let Self { database, command, options, timeout, .. } = self;
+        RunCursorCommand { database, command, options, timeout, session: ExplicitSession(session) }
+    }
+}
+
+fluent! { ['a, S] RunCursorCommand<'a, S>, RunCursorCommandOptions {
     await_time, batch_size, command_criteria, comment, cursor_type,
 } }
 
 awaitable! { ['a] RunCursorCommand<'a> => Cursor<Document> {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { database, command, options, timeout } = self;
-        let prepared = database.prepare_raw(command, options.selection_criteria.as_ref(), timeout);
+        let Self { database, command, options, timeout, .. } = self;
+        ActionFuture::new(async move { Ok(Cursor::of(open(database, command, options, timeout, None).await?)) })
+    }
+} }
+
+awaitable! { ['a] RunCursorCommand<'a, ExplicitSession<'a>> => SessionCursor<Document> {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { database, command, options, timeout, session: ExplicitSession(session) } = self;
         ActionFuture::new(async move {
-            let prepared = prepared?;
-            let terms = terms(options, &prepared);
-            let executed = database.client().execute(prepared).await?;
-            if !has_cursor(&executed) {
-                return Err(executed.explain(Error::new(ErrorKind::InvalidOperation {
-                    reason: "the reply of the command has no cursor: use run_command".into(),
-                })));
-            }
-            Cursor::opened(database.client(), database.codec_options(), terms, executed)
+            Ok(SessionCursor::of(open(database, command, options, timeout, Some(session)).await?))
         })
     }
 } }
+
+async fn open(
+    database: &Database,
+    command: Result<RawDocumentBuf>,
+    options: RunCursorCommandOptions,
+    timeout: Option<Duration>,
+    session: Option<&ClientSession>,
+) -> Result<Core> {
+    let prepared = database.prepare_raw(command, options.selection_criteria.as_ref(), timeout, session)?;
+    let terms = terms(options, &prepared);
+    let executed = database.client().execute(prepared).await?;
+    if !has_cursor(&executed) {
+        return Err(executed.explain(Error::new(ErrorKind::InvalidOperation {
+            reason: "the reply of the command has no cursor: use run_command".into(),
+        })));
+    }
+    Core::opened(database.client(), database.codec_options(), terms, executed, session)
+}
 
 fn has_cursor(executed: &Executed) -> bool {
     executed.body.as_ref().is_some_and(|body| CursorReply::read(body.as_document()).is_ok())

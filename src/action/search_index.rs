@@ -15,10 +15,12 @@ use super::{
     setters::{fluent, setter},
 };
 use crate::{
+    ClientSession,
     collection::{Collection, CollectionHandle},
-    cursor::{Cursor, Terms},
-    error::{Error, ErrorKind},
+    cursor::{Core, Cursor, SessionCursor, Terms},
+    error::{Error, ErrorKind, Result},
     executor::require,
+    session::{ExplicitSession, ImplicitSession},
 };
 
 impl<T> Collection<T> {
@@ -70,7 +72,7 @@ impl<T> Collection<T> {
         definition: impl Into<Document>,
     ) -> UpdateSearchIndex<'_> {
         let (name, definition) = (name.into(), definition.into());
-        UpdateSearchIndex { collection: self.handle(), name, definition, timeout: None }
+        UpdateSearchIndex { collection: self.handle(), name, definition, timeout: None, session: None }
     }
 
     /// Drops the search index of this name. A collection that does not exist has none to drop, which is fine.
@@ -81,7 +83,7 @@ impl<T> Collection<T> {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn drop_search_index(&self, name: impl Into<String>) -> DropSearchIndex<'_> {
-        DropSearchIndex { collection: self.handle(), name: name.into(), timeout: None }
+        DropSearchIndex { collection: self.handle(), name: name.into(), timeout: None, session: None }
     }
 
     /// The search indexes of the collection. Awaiting it gives a [`Cursor`].
@@ -93,31 +95,32 @@ impl<T> Collection<T> {
     /// See [`action`](crate::action).
     pub fn list_search_indexes(&self) -> ListSearchIndexes<'_> {
         let options = AggregateOptions::default();
-        ListSearchIndexes { collection: self.handle(), name: None, options, timeout: None }
+        ListSearchIndexes { collection: self.handle(), name: None, options, timeout: None, session: ImplicitSession }
     }
 }
 
 /// Creates search indexes. Made by [`Collection::create_search_index`], then it gives a name, and
 /// [`Collection::create_search_indexes`], then it gives names.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct CreateSearchIndexes<'a, R> {
     collection: &'a Arc<CollectionHandle>,
     models: Vec<SearchIndexModel>,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
     names: PhantomData<fn() -> R>,
 }
 
 impl<'a, R> CreateSearchIndexes<'a, R> {
     fn new(collection: &'a Arc<CollectionHandle>, models: Vec<SearchIndexModel>) -> Self {
-        Self { collection, models, timeout: None, names: PhantomData }
+        Self { collection, models, timeout: None, session: None, names: PhantomData }
     }
 
     setter!(timeout);
+    setter!(session);
 
-    fn names(self) -> ActionFuture<'a, crate::error::Result<Vec<String>>> {
-        let Self { collection, models, timeout, .. } = self;
-        let call = collection.call().timeout(timeout);
+    fn names(self) -> ActionFuture<'a, Result<Vec<String>>> {
+        let Self { collection, models, timeout, session, .. } = self;
+        let call = collection.call().timeout(timeout).session(session);
         let prepared = call.prepare(&CreateSearchIndexesCommand { namespace: &collection.namespace, models: &models });
         ActionFuture::of(collection.client(), prepared, |body| Ok(CreateSearchIndexesCommand::decode(require(body)?)?))
     }
@@ -140,64 +143,76 @@ awaitable! { ['a] CreateSearchIndexes<'a, Vec<String>> => Vec<String> {
 } }
 
 /// Changes the definition of a search index. Made by [`Collection::update_search_index`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct UpdateSearchIndex<'a> {
     collection: &'a Arc<CollectionHandle>,
     name: String,
     definition: Document,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-impl UpdateSearchIndex<'_> {
+impl<'a> UpdateSearchIndex<'a> {
     setter!(timeout);
+    setter!(session);
 }
 
 awaitable! { ['a] UpdateSearchIndex<'a> => () {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, name, definition, timeout } = self;
+        let Self { collection, name, definition, timeout, session } = self;
         let namespace = &collection.namespace;
         let command = UpdateSearchIndexCommand { namespace, name: &name, definition: &definition };
-        let prepared = collection.call().timeout(timeout).prepare(&command);
+        let prepared = collection.call().timeout(timeout).session(session).prepare(&command);
         ActionFuture::of(collection.client(), prepared, |_| Ok(()))
     }
 } }
 
 /// Drops a search index. Made by [`Collection::drop_search_index`].
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct DropSearchIndex<'a> {
     collection: &'a Arc<CollectionHandle>,
     name: String,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
-impl DropSearchIndex<'_> {
+impl<'a> DropSearchIndex<'a> {
     setter!(timeout);
+    setter!(session);
 }
 
 awaitable! { ['a] DropSearchIndex<'a> => () {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, name, timeout } = self;
+        let Self { collection, name, timeout, session } = self;
         let command = DropSearchIndexCommand { namespace: &collection.namespace, name: &name };
-        let prepared = collection.call().timeout(timeout).prepare(&command);
+        let prepared = collection.call().timeout(timeout).session(session).prepare(&command);
         ActionFuture::of(collection.client(), prepared, |_| Ok(()))
     }
 } }
 
-/// Lists search indexes. Made by [`Collection::list_search_indexes`]; awaiting it gives a [`Cursor`].
+/// Lists search indexes. Made by [`Collection::list_search_indexes`]; awaiting it gives a [`Cursor`], or in a session a
+/// [`SessionCursor`].
 #[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
-pub struct ListSearchIndexes<'a> {
+pub struct ListSearchIndexes<'a, S = ImplicitSession> {
     collection: &'a Arc<CollectionHandle>,
     name: Option<String>,
     options: AggregateOptions,
     timeout: Option<Duration>,
+    session: S,
 }
 
-fluent! { ['a] ListSearchIndexes<'a>, AggregateOptions { batch_size, collation, comment, hint, let_vars, max_time } }
+impl<'a> ListSearchIndexes<'a> {
+    /// Runs in a session, which is borrowed until the cursor is open. Awaiting it then gives a [`SessionCursor`].
+    pub fn session(self, session: &'a mut ClientSession) -> ListSearchIndexes<'a, ExplicitSession<'a>> {
+        let Self { collection, name, options, timeout, .. } = self;
+        ListSearchIndexes { collection, name, options, timeout, session: ExplicitSession(session) }
+    }
+}
 
-impl ListSearchIndexes<'_> {
+fluent! { ['a, S] ListSearchIndexes<'a, S>, AggregateOptions { batch_size, collation, comment, hint, let_vars, max_time } }
+
+impl<S> ListSearchIndexes<'_, S> {
     /// Only the index of this name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -207,16 +222,33 @@ impl ListSearchIndexes<'_> {
 
 awaitable! { ['a] ListSearchIndexes<'a> => Cursor<Document> {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, name, options, timeout } = self;
+        let Self { collection, name, options, timeout, .. } = self;
+        ActionFuture::new(async move { Ok(Cursor::of(list(collection, name, options, timeout, None).await?)) })
+    }
+} }
+
+awaitable! { ['a] ListSearchIndexes<'a, ExplicitSession<'a>> => SessionCursor<Document> {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { collection, name, options, timeout, session: ExplicitSession(session) } = self;
         ActionFuture::new(async move {
-            let call = collection.call().timeout(timeout);
-            let command = ListSearchIndexesCommand::new(&collection.namespace, name.as_deref(), &options);
-            let prepared = call.prepare(&command)?;
-            let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
-            let AggregateOptions { batch_size, comment, .. } = options;
-            let terms = Terms { batch_size, comment, budget, operation_id, ..Terms::default() };
-            let executed = call.client().execute(prepared).await?;
-            Cursor::opened(call.client(), &call.settings().codec_options, terms, executed)
+            Ok(SessionCursor::of(list(collection, name, options, timeout, Some(session)).await?))
         })
     }
 } }
+
+async fn list(
+    collection: &CollectionHandle,
+    name: Option<String>,
+    options: AggregateOptions,
+    timeout: Option<Duration>,
+    session: Option<&ClientSession>,
+) -> Result<Core> {
+    let call = collection.call().timeout(timeout).in_session(session);
+    let command = ListSearchIndexesCommand::new(&collection.namespace, name.as_deref(), &options);
+    let prepared = call.prepare(&command)?;
+    let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
+    let AggregateOptions { batch_size, comment, .. } = options;
+    let terms = Terms { batch_size, comment, budget, operation_id, ..Terms::default() };
+    let executed = call.client().execute(prepared).await?;
+    Core::opened(call.client(), &call.settings().codec_options, terms, executed, session)
+}

@@ -31,6 +31,15 @@ macro_rules! setter {
         }
     };
 
+    (session) => {
+        /// The session to run in, which is borrowed for as long as the operation runs. Default: none of the
+        /// application's.
+        pub fn session(mut self, session: impl Into<Option<&'a mut $crate::ClientSession>>) -> Self {
+            self.session = session.into();
+            self
+        }
+    };
+
     (@ $(#[$doc:meta])* $name:ident => $field:ident: $type:ty) => {
         $(#[$doc])*
         pub fn $name(mut self, value: $type) -> Self {

@@ -9,7 +9,7 @@ use mongo_actors_protocol::command::{
 
 use super::{ActionFuture, Explain, awaitable, setters::fluent, written};
 use crate::{
-    Filter,
+    ClientSession, Filter,
     collection::{Collection, CollectionHandle},
     error::Result,
 };
@@ -56,7 +56,6 @@ impl<T> Collection<T> {
 
 /// Updates one document or many. Made by [`Collection::update_one`] and [`Collection::update_many`]; awaiting it gives
 /// the counts.
-#[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct Update<'a> {
     collection: &'a Arc<CollectionHandle>,
@@ -65,16 +64,18 @@ pub struct Update<'a> {
     many: bool,
     options: UpdateOptions,
     timeout: Option<Duration>,
+    session: Option<&'a mut ClientSession>,
 }
 
 fluent! { ['a] Update<'a>, UpdateOptions {
+    session,
     array_filters, bypass_document_validation, collation, comment, hint, let_vars, sort, upsert, write_concern,
 } }
 
 impl<'a> Update<'a> {
     fn new(collection: &'a Arc<CollectionHandle>, filter: Filter, update: UpdateModifications, many: bool) -> Self {
         let (filter, options) = (filter.into_raw(), UpdateOptions::default());
-        Self { collection, filter, update, many, options, timeout: None }
+        Self { collection, filter, update, many, options, timeout: None, session: None }
     }
 
     fn command(&self) -> Result<UpdateCommand<'_>> {
@@ -84,16 +85,18 @@ impl<'a> Update<'a> {
     }
 
     /// How the server would execute it. Nothing is changed.
-    pub fn explain(self) -> Explain<'a> {
+    pub fn explain(mut self) -> Explain<'a> {
+        let session = self.session.take();
         let request = self.command().and_then(|command| Ok(command.request()?));
-        Explain::new(self.collection.call(), request, None, self.timeout)
+        Explain::new(self.collection.call(), request, None, self.timeout, session)
     }
 }
 
 awaitable! { ['a] Update<'a> => UpdateResult {
-    fn into_future(self) -> Self::IntoFuture {
-        let call =
-            self.collection.call().write_concern(self.options.write_concern.as_ref()).timeout(self.timeout);
+    fn into_future(mut self) -> Self::IntoFuture {
+        let session = self.session.take();
+        let call = self.collection.call().write_concern(self.options.write_concern.as_ref());
+        let call = call.timeout(self.timeout).session(session);
         let prepared = self.command().and_then(|command| call.prepare(&command));
         ActionFuture::of(self.collection.client(), prepared, |body| match body {
             Some(body) => written(UpdateCommand::decode(body.as_document()), |done| {

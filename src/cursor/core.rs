@@ -11,7 +11,7 @@ use std::{
 
 use bson::Bson;
 use bytes::Bytes;
-use mongo_actors_engine::{ConnectionInfo, HeldSession, Lease};
+use mongo_actors_engine::{ConnectionInfo, HeldSession, Lease, SessionMark};
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{Batch, Command, CursorReply, CursorType, GetMore, Namespace},
@@ -19,11 +19,15 @@ use mongo_actors_protocol::{
     retry::Budget,
 };
 
+use serde::de::DeserializeOwned;
+
 use super::{origin::FindOrigin, owed};
 use crate::{
     client::Client,
+    decode::decode,
     error::{Error, ErrorKind, Result},
     executor::{Ended, Executed, Prepared},
+    session::ClientSession,
 };
 
 /// What every `getMore` of a cursor is told.
@@ -47,6 +51,8 @@ pub(crate) struct Core {
     /// How to start it, and start it again; none for cursors of other commands than find.
     origin: Option<Box<FindOrigin>>,
     pub(super) terms: Terms,
+    /// The application's session that it lives in.
+    session: Option<SessionMark>,
     state: State,
     namespace: Option<Namespace>,
     server: Option<Arc<ServerAddress>>,
@@ -84,15 +90,43 @@ impl Core {
     }
 
     /// The cursor of a reply. Without a reply it is empty: there was nothing to look at.
-    pub(crate) fn opened(client: &Client, codec: &CodecOptions, terms: Terms, executed: Executed) -> Result<Self> {
+    pub(crate) fn opened(
+        client: &Client,
+        codec: &CodecOptions,
+        terms: Terms,
+        executed: Executed,
+        session: Option<&ClientSession>,
+    ) -> Result<Self> {
         let mut core = Self::new(client.clone(), codec.clone(), None, terms, State::Closed);
+        core.session = session.map(|session| session.shared().mark());
         core.install(executed)?;
         Ok(core)
     }
 
     fn new(client: Client, codec: CodecOptions, origin: Option<Box<FindOrigin>>, terms: Terms, state: State) -> Self {
         let (batch, current) = (Batch::empty(), None);
-        Self { client, codec, origin, terms, state, namespace: None, server: None, batch, current, retrieved: 0 }
+        Self {
+            client,
+            codec,
+            origin,
+            terms,
+            session: None,
+            state,
+            namespace: None,
+            server: None,
+            batch,
+            current,
+            retrieved: 0,
+        }
+    }
+
+    /// Whether the cursor lives in this session, which has not ended.
+    pub(super) fn check_session(&self, session: &ClientSession) -> Result<()> {
+        session.check_usable_by(&self.client)?;
+        match self.session.as_ref().is_some_and(|own| own.is_of(session.shared())) {
+            true => Ok(()),
+            false => Err(Error::invalid_argument("session", "the cursor was opened in another session: pass that one")),
+        }
     }
 
     pub(super) fn codec(&self) -> &CodecOptions {
@@ -137,6 +171,12 @@ impl Core {
         let document = self.batch.next_bytes()?;
         self.retrieved += 1;
         Some(document.map_err(Error::from))
+    }
+
+    /// The next document that has arrived, as the application wants it.
+    pub(super) fn decode_next<T: DeserializeOwned>(&mut self) -> Option<Result<T>> {
+        let document = self.next_document()?;
+        Some(document.and_then(|document| decode(&document, &self.codec)))
     }
 
     /// The next document that has arrived becomes the current one.
@@ -197,7 +237,7 @@ impl Core {
         let Some(origin) = &self.origin else {
             return Err(Error::invalid_operation("only the cursor of a find can be started"));
         };
-        let prepared = origin.prepare()?;
+        let prepared = origin.prepare(None)?;
         (self.terms.budget, self.terms.operation_id) = (prepared.budget, prepared.operation.operation_id);
         Ok(prepared)
     }
@@ -245,7 +285,8 @@ impl Core {
             exhaust: false,
         };
         let (request, properties) = (command.request()?, command.properties());
-        Ok(Prepared::for_cursor(request, properties, server, terms.budget, terms.operation_id))
+        let session = self.session.as_ref().and_then(SessionMark::session);
+        Ok(Prepared::for_cursor(request, properties, server, terms.budget, terms.operation_id, session))
     }
 
     fn arrive(&mut self, fetched: Result<Executed>) -> Result<bool> {
@@ -333,7 +374,8 @@ impl Core {
         };
         let kill = mongo_actors_protocol::command::KillCursors { namespace, cursors: &[id] };
         let (request, properties) = (kill.request()?, kill.properties());
-        Ok(Prepared::for_cursor(request, properties, server, Budget::Unset, self.terms.operation_id))
+        let session = self.session.as_ref().and_then(SessionMark::session);
+        Ok(Prepared::for_cursor(request, properties, server, Budget::Unset, self.terms.operation_id, session))
     }
 
     /// Back to the beginning: nothing was sent yet.

@@ -3,6 +3,7 @@
 mod core;
 mod origin;
 mod raw;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -21,21 +22,21 @@ use mongo_actors_engine::{HeldSession, KillCursors, Lease};
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{Batch, Namespace},
-    options::CodecOptions,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-pub use self::raw::{RawBatch, RawBatchCursor, RawDocuments};
 pub(crate) use self::{
     core::{Core, Terms},
     origin::FindOrigin,
 };
+pub use self::{
+    raw::{RawBatch, RawBatchCursor, RawDocuments},
+    session::{SessionCursor, SessionCursorStream},
+};
 use crate::{
     action::Find,
-    client::Client,
     decode::decode,
     error::{Error, Result},
-    executor::Executed,
 };
 
 /// The results of a query or command, which the server hands out in batches. It is a [`Stream`].
@@ -77,23 +78,14 @@ pub struct Cursor<T = Document> {
 
 impl<T> Cursor<T> {
     pub(crate) fn unstarted(origin: FindOrigin) -> Self {
-        let options = &origin.options;
-        let terms = Terms {
-            batch_size: options.batch_size,
-            limit: options.limit,
-            max_await_time: options.max_await_time,
-            comment: options.comment.clone(),
-            cursor_type: options.cursor_type.unwrap_or_default(),
-            ..Terms::default()
-        };
+        let terms = origin.first_terms();
         let client = origin.collection.client().clone();
         let codec = origin.collection.settings().codec_options.clone();
         Self { core: Box::new(Core::unstarted(client, codec, origin, terms)), documents: PhantomData }
     }
 
-    pub(crate) fn opened(client: &Client, codec: &CodecOptions, terms: Terms, executed: Executed) -> Result<Self> {
-        let core = Core::opened(client, codec, terms, executed)?;
-        Ok(Self { core: Box::new(core), documents: PhantomData })
+    pub(crate) fn of(core: Core) -> Self {
+        Self { core: Box::new(core), documents: PhantomData }
     }
 
     /// Sends the command that opens the cursor, if that was not done yet.
@@ -248,7 +240,7 @@ impl<T: DeserializeOwned> Cursor<T> {
     /// No document is lost when the future is dropped.
     pub async fn try_next_nonblocking(&mut self) -> Result<Option<T>> {
         poll_fn(|cx| self.core.poll_batch(cx, false)).await?;
-        self.decode_next().transpose()
+        self.core.decode_next().transpose()
     }
 
     /// All documents from here on. While the documents of one batch are being read, the next is on its way.
@@ -302,11 +294,6 @@ impl<T: DeserializeOwned> Cursor<T> {
         }
         Ok(())
     }
-
-    fn decode_next(&mut self) -> Option<Result<T>> {
-        let document = self.core.next_document()?;
-        Some(document.and_then(|document| decode(&document, self.core.codec())))
-    }
 }
 
 impl<T: DeserializeOwned> Stream for Cursor<T> {
@@ -314,7 +301,7 @@ impl<T: DeserializeOwned> Stream for Cursor<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         match ready!(self.core.poll_batch(cx, true)) {
-            Ok(_) => Poll::Ready(self.decode_next()),
+            Ok(_) => Poll::Ready(self.core.decode_next()),
             Err(error) => Poll::Ready(Some(Err(error))),
         }
     }

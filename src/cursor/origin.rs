@@ -5,10 +5,12 @@ use std::{sync::Arc, time::Duration};
 use bson::RawDocumentBuf;
 use mongo_actors_protocol::command::{Find, FindOptions, Namespace};
 
+use super::Terms;
 use crate::{
     collection::CollectionHandle,
     error::Result,
     executor::{Call, Prepared},
+    session::ClientSession,
 };
 
 /// The parts of a find.
@@ -26,7 +28,7 @@ impl FindOrigin {
         &self.collection.namespace
     }
 
-    pub(crate) fn call(&self) -> Call<'_> {
+    fn call(&self) -> Call<'_> {
         let options = &self.options;
         self.collection
             .call()
@@ -35,7 +37,24 @@ impl FindOrigin {
             .timeout(self.timeout)
     }
 
-    pub(crate) fn prepare(&self) -> Result<Prepared> {
+    pub(crate) fn terms(&self, prepared: &Prepared) -> Terms {
+        Terms { budget: prepared.budget, operation_id: prepared.operation.operation_id, ..self.first_terms() }
+    }
+
+    /// The terms before anything was prepared.
+    pub(crate) fn first_terms(&self) -> Terms {
+        let options = &self.options;
+        Terms {
+            batch_size: options.batch_size,
+            limit: options.limit,
+            max_await_time: options.max_await_time,
+            comment: options.comment.clone(),
+            cursor_type: options.cursor_type.unwrap_or_default(),
+            ..Terms::default()
+        }
+    }
+
+    pub(crate) fn prepare(&self, session: Option<&ClientSession>) -> Result<Prepared> {
         let filter = self.filter.as_ref().map_err(Clone::clone)?;
         if self.options.no_cursor_timeout == Some(true) {
             tracing::warn!(
@@ -44,6 +63,6 @@ impl FindOrigin {
                 "a cursor without a timeout ends with its session all the same, after thirty idle minutes"
             );
         }
-        self.call().prepare(&Find::many(self.namespace(), filter, &self.options))
+        self.call().in_session(session).prepare(&Find::many(self.namespace(), filter, &self.options))
     }
 }

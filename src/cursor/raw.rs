@@ -122,6 +122,10 @@ impl fmt::Debug for RawBatchCursor {
 }
 
 impl RawBatch {
+    pub(super) fn new(batch: Batch) -> Self {
+        Self(batch)
+    }
+
     /// The documents, in order.
     pub fn iter(&self) -> RawDocuments<'_> {
         RawDocuments(self.0.iter())

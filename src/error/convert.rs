@@ -11,6 +11,8 @@ use mongo_actors_protocol::{
     options::ConfigError,
     retry::Outcome,
     selection::SelectionError,
+    session::InvalidSessionOptions,
+    transaction::TransactionError,
 };
 
 use super::{Context, Error, ErrorKind, Response};
@@ -81,6 +83,10 @@ fn kind_of(cause: &Cause) -> (ErrorKind, Option<Response>) {
             return (kind, Some(Response::Reply(reply.clone())));
         }
         Cause::Unsupported(error) => unsupported(error),
+        Cause::NoSessions | Cause::NoSnapshots => {
+            let option = if matches!(cause, Cause::NoSessions) { "session" } else { "snapshot" };
+            ErrorKind::Configuration { options: vec![option.into()], reason: cause.to_string() }
+        }
         Cause::LimitsExceeded(_) => ErrorKind::InvalidOperation {
             reason: "the server accepts less at a time than the one that the operation was prepared for".into(),
         },
@@ -199,6 +205,7 @@ impl From<StartError> for Error {
                 ErrorKind::Configuration { options: vec![Cow::Borrowed(*option)], reason }
             }
             StartError::Unresolved => ErrorKind::Configuration { options: vec!["mongodb+srv".into()], reason },
+            StartError::Options(error) => return error.clone().into(),
             StartError::Metadata(_) => {
                 ErrorKind::Configuration { options: vec!["appname".into(), "driver".into()], reason }
             }
@@ -224,6 +231,29 @@ impl From<SeedlistError> for Error {
 impl From<InvalidWriteConcern> for Error {
     fn from(error: InvalidWriteConcern) -> Self {
         ConfigError::from(error).into()
+    }
+}
+
+impl From<TransactionError> for Error {
+    fn from(error: TransactionError) -> Self {
+        let reason = error.to_string();
+        let kind = match error {
+            TransactionError::Unacknowledged => ErrorKind::Configuration { options: vec!["w".into()], reason },
+            _ => ErrorKind::InvalidOperation { reason: reason.into() },
+        };
+        Self::new(kind)
+    }
+}
+
+impl From<InvalidSessionOptions> for Error {
+    fn from(error: InvalidSessionOptions) -> Self {
+        let other = match error {
+            InvalidSessionOptions::SnapshotTimeWithoutSnapshot => "snapshotTime",
+            _ => "causalConsistency",
+        };
+        let kind =
+            ErrorKind::Configuration { options: vec!["snapshot".into(), other.into()], reason: error.to_string() };
+        Self::new(kind).with_source(error)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod executed;
 mod recovery;
+mod session;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -15,13 +16,15 @@ use std::{
 };
 
 use bson::RawDocument;
-use mongo_actors_engine::{HeldSession, Lease, Limits, Operation, SessionUse};
+use mongo_actors_engine::{HeldSession, Lease, Limits, Operation, SessionUse, SharedSession};
 use mongo_actors_protocol::{
     address::ServerAddress,
-    command::{Command, Properties, ReadConcernUse, Request},
+    command::{Command, Criteria, Properties, ReadConcernUse, Request},
     concern::{ReadConcern, WriteConcern},
+    read_preference::ReadPreference,
     retry::{self, Budget},
     selection::SelectionCriteria,
+    transaction::TransactionError,
     wire::ReplyBody,
 };
 
@@ -29,6 +32,7 @@ pub(crate) use self::executed::{Ended, Executed};
 use crate::{
     client::Client,
     error::{Error, ErrorKind, Result},
+    session::ClientSession,
     settings::Settings,
 };
 
@@ -41,6 +45,16 @@ pub(crate) struct Call<'a> {
     read_concern: &'a ReadConcern,
     write_concern: &'a WriteConcern,
     timeout: Option<Duration>,
+    session: Option<&'a ClientSession>,
+    own: Own,
+}
+
+/// Which of its settings the operation itself was given.
+#[derive(Clone, Copy, Default)]
+struct Own {
+    selection_criteria: bool,
+    read_concern: bool,
+    write_concern: bool,
 }
 
 /// An operation that is ready to be executed.
@@ -49,6 +63,8 @@ pub(crate) struct Prepared {
     pub(crate) operation: Operation,
     pub(crate) retry: retry::Operation,
     pub(crate) budget: Budget,
+    /// The application's session that it runs in.
+    session: Option<SharedSession>,
     /// Error 26 is success.
     missing_namespace_is_success: bool,
 }
@@ -71,6 +87,8 @@ impl<'a> Call<'a> {
             read_concern: &settings.read_concern,
             write_concern: &settings.write_concern,
             timeout: settings.timeout,
+            session: None,
+            own: Own::default(),
         }
     }
 
@@ -82,15 +100,32 @@ impl<'a> Call<'a> {
         self.settings
     }
 
-    pub(crate) fn selection_criteria(self, criteria: Option<&'a SelectionCriteria>) -> Self {
+    /// The session that the operation runs in, if the application gave one.
+    pub(crate) fn session(self, session: Option<&'a mut ClientSession>) -> Self {
+        self.in_session(session.map(|session| &*session))
+    }
+
+    pub(crate) fn in_session(self, session: Option<&'a ClientSession>) -> Self {
+        Self { session, ..self }
+    }
+
+    /// Which servers to ask unless the operation says otherwise, whatever it inherits.
+    pub(crate) fn inherited_criteria(self, criteria: &'a SelectionCriteria) -> Self {
+        Self { selection_criteria: criteria, ..self }
+    }
+
+    pub(crate) fn selection_criteria(mut self, criteria: Option<&'a SelectionCriteria>) -> Self {
+        self.own.selection_criteria |= criteria.is_some();
         Self { selection_criteria: criteria.unwrap_or(self.selection_criteria), ..self }
     }
 
-    pub(crate) fn read_concern(self, concern: Option<&'a ReadConcern>) -> Self {
+    pub(crate) fn read_concern(mut self, concern: Option<&'a ReadConcern>) -> Self {
+        self.own.read_concern |= concern.is_some();
         Self { read_concern: concern.unwrap_or(self.read_concern), ..self }
     }
 
-    pub(crate) fn write_concern(self, concern: Option<&'a WriteConcern>) -> Self {
+    pub(crate) fn write_concern(mut self, concern: Option<&'a WriteConcern>) -> Self {
+        self.own.write_concern |= concern.is_some();
         Self { write_concern: concern.unwrap_or(self.write_concern), ..self }
     }
 
@@ -100,7 +135,11 @@ impl<'a> Call<'a> {
 
     /// Whether the server is to confirm writes.
     pub(crate) fn is_acknowledged(&self) -> bool {
-        self.write_concern.is_acknowledged()
+        self.write_concern.is_acknowledged() || self.is_in_transaction()
+    }
+
+    fn is_in_transaction(&self) -> bool {
+        self.session.is_some_and(ClientSession::in_transaction)
     }
 
     /// The time that an operation beginning now has.
@@ -123,20 +162,17 @@ impl<'a> Call<'a> {
 
     /// The same for one of several commands that share their time.
     pub(crate) fn prepare_within(&self, request: Request, properties: Properties, budget: Budget) -> Result<Prepared> {
-        let write_concern = self.effective_write_concern(&properties, budget)?;
-        let acknowledged = write_concern.as_ref().is_none_or(WriteConcern::is_acknowledged);
-        let retry = match properties.retry {
-            retry::Operation::WRITE if !acknowledged => retry::Operation::PLAIN_WRITE,
-            retry => retry,
+        if let Some(session) = self.session {
+            session.check_usable_by(self.client)?;
+        }
+        let mut prepared = match self.is_in_transaction() {
+            true => self.prepare_in_transaction(request, &properties)?,
+            false => self.prepare_outside(request, &properties, budget)?,
         };
-        let criteria = properties.criteria.resolve(self.selection_criteria);
-        let mut operation = Operation::new(request, criteria);
-        operation.retryability = retry.effective_retryability(self.client.retry_options());
-        operation.read_concern = (properties.read_concern == ReadConcernUse::Full
-            && !self.read_concern.is_server_default())
-        .then(|| self.read_concern.clone());
-        operation.write_concern = write_concern;
-        operation.session = if acknowledged { SessionUse::Implicit } else { SessionUse::None };
+        prepared.session = self.session.map(|session| session.shared().clone());
+        prepared.budget = budget;
+        let operation = &mut prepared.operation;
+        operation.retryability = prepared.retry.effective_retryability(self.client.retry_options());
         operation.deadline = budget.deadline();
         // With a time budget, what is left of it takes the place of the limit.
         operation.max_time = properties.max_time.filter(|_| budget == Budget::Unset);
@@ -145,8 +181,54 @@ impl<'a> Call<'a> {
         if tracing::enabled!(target: "mongo_actors::command", tracing::Level::DEBUG) {
             operation.span = tracing::Span::current();
         }
-        let missing_namespace_is_success = properties.missing_namespace_is_success;
-        Ok(Prepared { operation, retry, budget, missing_namespace_is_success })
+        Ok(prepared)
+    }
+
+    fn prepare_outside(&self, request: Request, properties: &Properties, budget: Budget) -> Result<Prepared> {
+        let write_concern = self.effective_write_concern(properties, budget)?;
+        let acknowledged = write_concern.as_ref().is_none_or(WriteConcern::is_acknowledged);
+        if !acknowledged && self.session.is_some() {
+            return Err(Error::invalid_argument(
+                "session",
+                "an unacknowledged write (w=0) cannot run in a session: drop one of them",
+            ));
+        }
+        let retry = match properties.retry {
+            retry::Operation::WRITE if !acknowledged => retry::Operation::PLAIN_WRITE,
+            retry => retry,
+        };
+        let mut operation = Operation::new(request, properties.criteria.resolve(self.selection_criteria));
+        operation.read_concern = (properties.read_concern == ReadConcernUse::Full
+            && !self.read_concern.is_server_default())
+        .then(|| self.read_concern.clone());
+        operation.read_concern_use = properties.read_concern;
+        operation.write_concern = write_concern;
+        operation.session = if acknowledged { SessionUse::Implicit } else { SessionUse::None };
+        Ok(Prepared::new(operation, retry, properties))
+    }
+
+    /// In a transaction the concerns are those of the transaction, and everything goes to the primary.
+    fn prepare_in_transaction(&self, request: Request, properties: &Properties) -> Result<Prepared> {
+        if self.own.read_concern {
+            return Err(TransactionError::ReadConcern.into());
+        }
+        if self.own.write_concern {
+            return Err(TransactionError::WriteConcern.into());
+        }
+        let criteria = match properties.criteria {
+            Criteria::Writable => SelectionCriteria::Writable,
+            _ => self.criteria_in_transaction()?,
+        };
+        let operation = Operation::new(request, criteria);
+        Ok(Prepared::new(operation, properties.retry.in_transaction(), properties))
+    }
+
+    fn criteria_in_transaction(&self) -> Result<SelectionCriteria> {
+        const PRIMARY: SelectionCriteria = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let of_transaction =
+            || self.session.and_then(ClientSession::transaction_criteria).unwrap_or_else(|| PRIMARY.clone());
+        let criteria = if self.own.selection_criteria { self.selection_criteria.clone() } else { of_transaction() };
+        if criteria == PRIMARY { Ok(criteria) } else { Err(TransactionError::ReadPreference.into()) }
     }
 
     fn effective_write_concern(&self, properties: &Properties, budget: Budget) -> Result<Option<WriteConcern>> {
@@ -163,11 +245,25 @@ impl<'a> Call<'a> {
 }
 
 impl Prepared {
+    fn new(operation: Operation, retry: retry::Operation, properties: &Properties) -> Self {
+        let missing_namespace_is_success = properties.missing_namespace_is_success;
+        Self { operation, retry, budget: Budget::Unset, session: None, missing_namespace_is_success }
+    }
+
     /// The same operation with another part of its documents, split by `limits`.
     pub(crate) fn with_request(&self, request: Request, limits: Limits) -> Self {
         let operation = Operation { request, limits: Some(limits), ..self.operation.clone() };
         let &Self { retry, budget, missing_namespace_is_success, .. } = self;
-        Self { operation, retry, budget, missing_namespace_is_success }
+        Self { operation, retry, budget, session: self.session.clone(), missing_namespace_is_success }
+    }
+
+    /// The command that commits or aborts the transaction of a session.
+    pub(crate) fn ending(client: &Client, command: &impl Command, session: &SharedSession) -> Result<Self> {
+        let of_transaction = session.with(|state| state.transaction.options().write_concern.clone());
+        let settings = Settings { write_concern: of_transaction.unwrap_or_default(), ..client.settings().clone() };
+        let mut prepared = Call::new(client, &settings).prepare(command)?;
+        prepared.session = Some(session.clone());
+        Ok(prepared)
     }
 
     /// A command for the server that has the cursor, which only an overloaded server makes the driver repeat.
@@ -177,13 +273,16 @@ impl Prepared {
         server: &ServerAddress,
         budget: Budget,
         operation_id: i64,
+        session: Option<SharedSession>,
     ) -> Self {
         let mut operation = Operation::new(request, SelectionCriteria::Address(server.clone()));
         operation.max_time = properties.max_time;
         operation.deadline = budget.deadline();
         operation.operation_id = operation_id;
-        let missing_namespace_is_success = properties.missing_namespace_is_success;
-        Self { operation, retry: properties.retry, budget, missing_namespace_is_success }
+        let in_transaction =
+            session.as_ref().is_some_and(|session| session.with(|state| state.transaction.is_active()));
+        let retry = if in_transaction { properties.retry.in_transaction() } else { properties.retry };
+        Self { budget, session, ..Self::new(operation, retry, &properties) }
     }
 }
 
@@ -205,19 +304,22 @@ impl Client {
         }
     }
 
-    /// Executes an operation, in the session and on the connection that it is given.
+    /// Executes an operation, in the session and on the connection that the driver has for it.
     pub(crate) async fn run(
         &self,
         prepared: Prepared,
         session: Option<HeldSession>,
         lease: Option<Lease>,
     ) -> Result<Ended> {
-        let Prepared { operation, retry, budget, missing_namespace_is_success } = prepared;
+        let Prepared { operation, retry, budget, session: explicit, missing_namespace_is_success } = prepared;
         let command = operation.request.name.clone();
         let facts = Facts { command, retry, budget, missing_namespace_is_success };
+        if let Some(explicit) = explicit {
+            return Box::pin(session::run(self, facts, operation, &explicit)).await;
+        }
         match self.engine().execute_in(operation, session, lease).await {
             Ok(Ok(reply)) => Ok(Ended::Done(Executed::new(reply, facts, None))),
-            failed => Box::pin(recovery::recover(self, facts, failed)).await,
+            failed => Box::pin(recovery::recover(self, facts, failed, None)).await,
         }
     }
 }

@@ -9,6 +9,7 @@ use mongo_actors_protocol::{
 use super::{
     Ended, Executed, Facts, Prepared,
     executed::History,
+    session::Within,
     summary::{Summary, is_namespace_not_found},
 };
 use crate::{
@@ -27,42 +28,67 @@ pub(super) async fn recover(
     client: &Client,
     facts: Facts,
     mut answer: std::result::Result<Answer, Unanswered>,
+    mut within: Option<&mut Within>,
 ) -> Result<Ended> {
     let mut plan = RetryPlan::new(facts.retry, *client.retry_options(), facts.budget);
     let mut attempts = Vec::new();
     loop {
-        let setback = match answer {
+        let mut setback = match answer {
             Ok(Ok(reply)) => {
                 let history = History { attempts, outcome: Outcome::NotSent, labels: Labels::new() };
                 return Ok(Ended::Done(Executed::new(reply, facts, Some(Box::new(history)))));
             }
             Ok(Err(setback)) => setback,
-            Err(Unanswered) => return Err(unanswered(&facts, attempts)),
+            Err(Unanswered) => {
+                let labels = within.map(|within| within.label_of_timeout()).unwrap_or_default();
+                return Err(unanswered(&facts, attempts).with_labels(&labels));
+            }
         };
         if let (Cause::LimitsExceeded(limits), []) = (setback.cause(), attempts.as_slice()) {
             let limits = *limits;
             let Facts { retry, budget, missing_namespace_is_success, .. } = facts;
-            let operation = setback.operation;
-            let prepared = Prepared { operation, retry, budget, missing_namespace_is_success };
+            let (operation, session) = (setback.operation, within.map(|within| within.session().clone()));
+            let prepared = Prepared { operation, retry, budget, session, missing_namespace_is_success };
             return Ok(Ended::TooLarge { limits, prepared: Box::new(prepared) });
         }
-        match decide(&mut plan, &setback.failure, &facts, &mut attempts) {
+        match decide(&mut plan, &setback.failure, &facts, &mut attempts, within.as_deref()) {
             Decision::GiveUp => return conclude(plan, facts, attempts),
             Decision::RetryNow => {}
             Decision::RetryAfter(pause) => tokio::time::sleep(pause).await,
         }
-        answer = client.engine().repeat(*setback, plan.deprioritized().to_vec()).await;
+        let lent = match within.as_mut() {
+            Some(within) => Some(within.lend(&mut setback.operation).await?),
+            None => None,
+        };
+        let (attempting, lease) = lent.unzip();
+        answer = client.engine().repeat(*setback, plan.deprioritized().to_vec(), lease.flatten()).await;
+        drop(attempting);
     }
 }
 
-fn decide(plan: &mut RetryPlan<Reported>, failure: &Failure, facts: &Facts, attempts: &mut Vec<Attempt>) -> Decision {
+fn decide(
+    plan: &mut RetryPlan<Reported>,
+    failure: &Failure,
+    facts: &Facts,
+    attempts: &mut Vec<Attempt>,
+    within: Option<&Within>,
+) -> Decision {
     let mut summary = Summary::of(failure);
-    let added = plan.driver_labels(&summary.failure());
+    let mut added = plan.driver_labels(&summary.failure());
     summary.labels.extend_from(&added);
+    if let Some(within) = within {
+        added = within.labels(&summary.failure(), summary.timed_out());
+        summary.labels.extend_from(&added);
+    }
     let outcome = summary.failure().outcome(facts.retry.kind, facts.retry.retryability);
     attempts.push(Attempt::new(failure, outcome));
     let reported = Reported { failure: failure.clone(), labels: summary.labels.clone() };
-    plan.failed(std::time::Instant::now(), &mut rand::rng(), &summary.failure(), reported)
+    let decision = plan.failed(std::time::Instant::now(), &mut rand::rng(), &summary.failure(), reported);
+    if let Some(within) = within {
+        let overloaded = summary.failure().is_retryable_overload();
+        within.failed(&summary.labels, overloaded, decision != Decision::GiveUp);
+    }
+    decision
 }
 
 /// No attempt is left: what is reported may still be a result.

@@ -35,6 +35,15 @@ impl<'a> Summary<'a> {
         retry::Failure { cause: self.cause(), labels: &self.labels, stage: self.failure.stage, server }
     }
 
+    /// Whether it was the driver that would not wait any longer.
+    pub(super) fn timed_out(&self) -> bool {
+        match &self.failure.cause {
+            Cause::DeadlinePassed => true,
+            Cause::CheckOut(error) => matches!(&**error, CheckOutError::WaitQueueTimeout(_)),
+            _ => false,
+        }
+    }
+
     fn cause(&self) -> retry::Cause<'_> {
         match &self.failure.cause {
             Cause::Selection(_) => retry::Cause::Selection,

@@ -6,6 +6,8 @@
 //! * [`Proxy`] stands between a client and a server and delays, withholds, cuts and refuses as told while it runs; a
 //!   whole replica set can be [put behind proxies](ReplicaSetBuilder::behind_proxies). [`MongosProxy`] and
 //!   [`LoadBalancerProxy`] make a replica set look like a sharded cluster.
+//! * [`TlsAuthority`] issues certificates, good and bad, [`ServerTls`] lets servers show them, and an
+//!   [`OcspResponder`] tells which are revoked, truly or not.
 //! * [`ScriptedServer`] answers as it is told, right or wrong, and records what it was asked. [`InstantStub`] answers
 //!   at once, for measuring drivers.
 //!
@@ -71,6 +73,7 @@ mod role;
 mod scripted;
 mod socks5;
 mod stub;
+mod tls;
 mod wait;
 mod wire;
 
@@ -85,3 +88,7 @@ pub use role::Role;
 pub use scripted::{Received, Reply, ScriptedServer, ScriptedServerBuilder};
 pub use socks5::{Socks5Server, Socks5ServerBuilder};
 pub use stub::InstantStub;
+pub use tls::{
+    CertificateSpec, Handshake, OcspAnswer, OcspBehaviour, OcspResponder, OcspStatus, ServerTls, TlsAuthority,
+    TlsCertificate,
+};

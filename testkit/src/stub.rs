@@ -250,7 +250,7 @@ mod tests {
     #[tokio::test]
     async fn the_stub_answers_a_driver() {
         let stub = InstantStub::start(Role::Primary("rs".into()), doc! { "_id": 7 }).unwrap();
-        let mut client = Client::connect(stub.socket_address(), None, LIMIT).await.unwrap();
+        let mut client = Client::connect(stub.socket_address(), None, None, LIMIT).await.unwrap();
         let hello = client.command("admin", doc! { "hello": 1 }, LIMIT).await.unwrap();
         assert_eq!(hello.get_str("setName").unwrap(), "rs");
         assert_eq!(hello.get_i32("maxWireVersion").unwrap(), 17);

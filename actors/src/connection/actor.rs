@@ -1,10 +1,11 @@
 //! The connection's handlers, and the pump that its socket is driven by.
 
 use std::{
+    borrow::Cow,
     io,
     pin::Pin,
     sync::Arc,
-    task::{self, Poll},
+    task::{self, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -12,11 +13,14 @@ use actix::{
     Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future,
 };
 use mongo_actors_protocol::{
-    cmap::ConnectionId,
+    auth::credential::AuthMechanism,
+    cmap::{CheckOutError, ConnectionId},
     command::Envelope,
+    read_preference::ReadPreference,
     retry::{Retryability, Stage},
-    sdam::{FailureKind, FailurePhase, Generation, ServerFailure},
+    sdam::{FailureKind, FailurePhase, Generation, ServerFailure, ServerType},
     selection::{SelectionCriteria, wire_read_preference},
+    session::{ClusterTime, SNAPSHOT_WIRE_VERSION, SessionState},
     wire::{ReplyBody, ReplyMessage},
 };
 
@@ -24,18 +28,20 @@ use super::{
     command_events::CommandEvents,
     establish::{self, Established},
     exchange::{DeadlineKind, Exchange, ExchangeDeadline, Progress},
+    handshake,
     link::{Link, LinkFault},
     messages::{Equipped, Interrupt, Run, SurrenderSession},
+    reauthenticate::Reauthentication,
     stamp::Stamp,
 };
 use crate::{
     connection_pool::{CheckOut, ConnectionDied, ConnectionEstablished, ConnectionPoolActor, DrainStarted},
-    failure::{Cause, EstablishError},
+    failure::{Cause, EstablishError, EstablishFault, EstablishStep},
     reaper::{KillCursors, ReaperActor},
     runtime::{Context, SupervisedActor, clock},
     session_pool::{Equip, SessionPoolActor},
     shared::Shared,
-    ticket::{ConnectionInfo, HeldSession, Reply, SessionUse, Ticket},
+    ticket::{ConnectionInfo, HeldSession, Reply, SessionUse, Ticket, Turn},
     topology::{ClusterTimeSeen, EstablishmentFailed, OperationFailed, TopologyActor},
 };
 
@@ -65,6 +71,9 @@ pub(crate) struct ConnectionActor {
     /// The buffer of the last exchange's tail.
     tail: Vec<u8>,
     time_is_up: bool,
+    /// How the server knows who we are; none when it was not told.
+    mechanism: Option<AuthMechanism>,
+    reauthentication: Option<Reauthentication>,
 }
 
 impl ConnectionActor {
@@ -79,12 +88,15 @@ impl ConnectionActor {
             session: None,
             tail: Vec::new(),
             time_is_up: false,
+            mechanism: None,
+            reauthentication: None,
         }
     }
 
     fn established(&mut self, result: Result<Established, EstablishError>, ctx: &mut Context<Self>) {
         match result {
-            Ok(Established { link, info }) => {
+            Ok(Established { link, info, mechanism }) => {
+                self.mechanism = mechanism;
                 self.generation = info.generation;
                 let info = Arc::new(info);
                 self.link = Some(link);
@@ -150,35 +162,26 @@ impl ConnectionActor {
 
     fn send(&mut self, mut ticket: Ticket, info: &ConnectionInfo) {
         let now = clock::now();
-        if ticket.operation.retryability == Retryability::Write && ticket.txn_number.is_none() {
-            self.assign_txn_number(&mut ticket, info);
+        let mut tail = std::mem::take(&mut self.tail);
+        let stamped = match ticket.operation.session.clone() {
+            SessionUse::Explicit(turn) => {
+                let server = ticket.server.clone();
+                let stamped = turn.take_up(server.as_deref(), |state| {
+                    self.stamp_explicit(&mut ticket, state, &turn, &mut tail, info)
+                });
+                stamped.is_some()
+            }
+            SessionUse::Implicit | SessionUse::None => {
+                self.stamp_implicit(&mut ticket, &mut tail, info);
+                true
+            }
+        };
+        if !stamped {
+            // The caller has given the attempt up; its session may be elsewhere already.
+            self.tail = tail;
+            return;
         }
         let shared = self.plan.shared.clone();
-        let cluster_time = shared.cluster_time.load();
-        let mut tail = std::mem::take(&mut self.tail);
-        let with_session = ticket.session.is_some() || uses_session(&ticket, info);
-        if let Some(held) = ticket.session.as_mut().or(self.session.as_mut()).filter(|_| with_session) {
-            held.get_mut().used(now);
-        }
-        let held = ticket.session.as_ref().or(self.session.as_ref()).filter(|_| with_session);
-        let preference = match &ticket.operation.criteria {
-            SelectionCriteria::ReadPreference(preference) | SelectionCriteria::WritingAggregate(preference) => {
-                Some(preference)
-            }
-            _ => None,
-        };
-        let topology_type = shared.description.load().topology_type;
-        let primary = mongo_actors_protocol::read_preference::ReadPreference::Primary;
-        let read_preference = wire_read_preference(topology_type, info.server_type, preference.unwrap_or(&primary));
-        let stamp = Stamp {
-            operation: &ticket.operation,
-            session: held.map(HeldSession::get),
-            txn_number: ticket.txn_number,
-            cluster_time: cluster_time.as_deref(),
-            read_preference: read_preference.as_deref(),
-            server_api: shared.settings.options.server_api.as_ref(),
-        };
-        stamp.write(&mut tail);
         let Some(link) = &mut self.link else { return };
         let mut exchange = Exchange::new(ticket, link.next_request_id(), tail);
         let name = &exchange.ticket.operation.request.name;
@@ -193,6 +196,80 @@ impl ConnectionActor {
             CommandEvents::of(&shared, info).started(&exchange);
         }
         self.exchange = Some(exchange);
+    }
+
+    /// Writes what a command carries in a session that the driver lends, or in none.
+    fn stamp_implicit(&mut self, ticket: &mut Ticket, tail: &mut Vec<u8>, info: &ConnectionInfo) {
+        if ticket.operation.retryability == Retryability::Write && ticket.txn_number.is_none() {
+            self.assign_txn_number(ticket, info);
+        }
+        let with_session = ticket.session.is_some() || uses_session(ticket, info);
+        if let Some(held) = ticket.session.as_mut().or(self.session.as_mut()).filter(|_| with_session) {
+            held.get_mut().used(clock::now());
+        }
+        let held = ticket.session.as_ref().or(self.session.as_ref()).filter(|_| with_session);
+        let cluster_time = self.plan.shared.cluster_time.load();
+        let read_preference = self.read_preference(ticket, info);
+        let stamp = Stamp {
+            operation: &ticket.operation,
+            session: held.map(HeldSession::get),
+            txn_number: ticket.txn_number,
+            transaction: None,
+            read_concern: None,
+            cluster_time: cluster_time.as_deref(),
+            read_preference: read_preference.as_deref(),
+            server_api: self.plan.shared.settings.options.server_api.as_ref(),
+        };
+        stamp.write(tail);
+    }
+
+    /// Writes what a command carries in a session of the application.
+    fn stamp_explicit(
+        &self,
+        ticket: &mut Ticket,
+        state: &mut SessionState,
+        turn: &Turn,
+        tail: &mut Vec<u8>,
+        info: &ConnectionInfo,
+    ) {
+        let numbered = ticket.operation.retryability == Retryability::Write
+            && ticket.txn_number.is_none()
+            && !turn.ending
+            && info.supports_retryable_writes();
+        if let Some(session) = state.server_mut() {
+            session.used(clock::now());
+            if numbered {
+                ticket.txn_number = Some(session.next_txn_number());
+            }
+        }
+        let known = self.plan.shared.cluster_time.load();
+        let operation = &ticket.operation;
+        let timed = info.server_type != ServerType::Standalone;
+        let read_preference = self.read_preference(ticket, info);
+        let stamp = Stamp {
+            operation,
+            session: state.server(),
+            txn_number: ticket.txn_number,
+            transaction: state.transaction.stamp(turn.ending),
+            read_concern: Some(state.read_concern(operation.read_concern.as_ref(), operation.read_concern_use, timed)),
+            cluster_time: ClusterTime::greater_of(known.as_deref(), state.cluster_time()).filter(|_| timed),
+            read_preference: read_preference.as_deref(),
+            server_api: self.plan.shared.settings.options.server_api.as_ref(),
+        };
+        stamp.write(tail);
+    }
+
+    /// What the command says about the servers that may answer it, if its server needs to know.
+    fn read_preference<'t>(&self, ticket: &'t Ticket, info: &ConnectionInfo) -> Option<Cow<'t, ReadPreference>> {
+        const PRIMARY: &ReadPreference = &ReadPreference::Primary;
+        let preference = match &ticket.operation.criteria {
+            SelectionCriteria::ReadPreference(preference) | SelectionCriteria::WritingAggregate(preference) => {
+                preference
+            }
+            _ => PRIMARY,
+        };
+        let topology_type = self.plan.shared.description.load().topology_type;
+        wire_read_preference(topology_type, info.server_type, preference)
     }
 
     /// Gives the operation a session of its own, in which the server recognises its repetition.
@@ -217,6 +294,10 @@ impl ConnectionActor {
     /// Drives the socket as far as it goes. Ready when it is closed.
     fn drive(&mut self, ctx: &mut Context<Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         loop {
+            if let Some(reauthentication) = &mut self.reauthentication {
+                let outcome = ready!(reauthentication.poll(cx));
+                self.reauthenticated(outcome);
+            }
             let Some(link) = &mut self.link else { return Poll::Ready(()) };
             let Some(exchange) = &mut self.exchange else {
                 return self.watch_idle(cx);
@@ -269,6 +350,9 @@ impl ConnectionActor {
         };
         if let Some(seen) = envelope.cluster_time {
             self.plan.shared.note_cluster_time(seen, |time| self.plan.topology.do_send(ClusterTimeSeen(time)));
+        }
+        if let SessionUse::Explicit(turn) = &exchange.ticket.operation.session {
+            turn.received(&envelope);
         }
         let error = match (envelope.ok, envelope.write_concern_error.is_some()) {
             (true, false) => {
@@ -332,6 +416,14 @@ impl ConnectionActor {
         }
         let mut ticket = self.recycle(exchange);
         self.keep_session_for_repetition(&mut ticket, &info);
+        if error.is_reauthentication_required()
+            && !ticket.reauthenticated
+            && let Some((link, mechanism)) = self.link.take_if(|_| self.mechanism.is_some()).zip(self.mechanism)
+        {
+            let shared = self.plan.shared.clone();
+            self.reauthentication = Some(Reauthentication::begin(shared, link, mechanism, ticket));
+            return;
+        }
         let cause = match ok {
             true => Cause::WriteConcern { error: error.clone(), reply: body },
             false => Cause::Command(error.clone()),
@@ -341,6 +433,31 @@ impl ConnectionActor {
         }
         let failure = self.server_failure(FailureKind::Command(error), cause.to_string(), &info);
         self.plan.topology.do_send(OperationFailed { ticket, cause, failure });
+    }
+
+    /// Repeats the operation that made it necessary, or gives the connection up.
+    fn reauthenticated(&mut self, outcome: Result<Link, EstablishFault>) {
+        let (Some(Reauthentication { mut ticket, .. }), Some(info)) = (self.reauthentication.take(), self.info.clone())
+        else {
+            return;
+        };
+        // What the server refused was not executed.
+        ticket.stage = Stage::CheckedOut;
+        match outcome {
+            Ok(link) => {
+                self.link = Some(link);
+                if !ticket.is_cancelled() {
+                    self.send(ticket, &info);
+                }
+            }
+            Err(fault) => {
+                if let Some(lease) = &mut ticket.lease {
+                    lease.mark_broken();
+                }
+                let error = handshake::failed(&self.plan.address, EstablishStep::Authenticate, fault);
+                ticket.fail(Cause::CheckOut(Arc::new(CheckOutError::Establishment(error))));
+            }
+        }
     }
 
     fn network_failed(&mut self, exchange: Exchange, error: io::Error) {
@@ -435,6 +552,15 @@ fn admit(ticket: &Ticket, info: &ConnectionInfo) -> Result<(), Cause> {
         return Err(Cause::DeadlinePassed);
     }
     operation.check_requirements(info.max_wire_version).map_err(Cause::Unsupported)?;
+    if let SessionUse::Explicit(turn) = &operation.session {
+        if !info.has_sessions() {
+            return Err(Cause::NoSessions);
+        }
+        let snapshot = turn.session().with(|state| state.is_snapshot());
+        if snapshot && info.max_wire_version < SNAPSHOT_WIRE_VERSION {
+            return Err(Cause::NoSnapshots);
+        }
+    }
     match operation.limits {
         Some(limits) if !limits.fit_within(&info.limits) => Err(Cause::LimitsExceeded(info.limits)),
         _ => Ok(()),
@@ -442,7 +568,9 @@ fn admit(ticket: &Ticket, info: &ConnectionInfo) -> Result<(), Cause> {
 }
 
 fn uses_session(ticket: &Ticket, info: &ConnectionInfo) -> bool {
-    ticket.operation.session == SessionUse::Implicit && ticket.operation.is_acknowledged() && info.has_sessions()
+    matches!(ticket.operation.session, SessionUse::Implicit)
+        && ticket.operation.is_acknowledged()
+        && info.has_sessions()
 }
 
 /// The one future of a connection's context: polls the socket whenever its task wakes.
@@ -509,6 +637,9 @@ impl Handler<Interrupt> for ConnectionActor {
         self.link = None;
         if let Some(exchange) = self.exchange.take() {
             self.break_with(exchange, Cause::Interrupted);
+        }
+        if let Some(reauthentication) = self.reauthentication.take() {
+            reauthentication.ticket.fail(Cause::Interrupted);
         }
         ctx.stop();
     }

@@ -1,6 +1,6 @@
 //! The first `hello` on a new socket, for pooled connections and monitors alike.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{
     address::ServerAddress,
@@ -14,20 +14,26 @@ use mongo_actors_protocol::{
 use super::link::{Link, LinkFault};
 use crate::{
     failure::{EstablishError, EstablishFault, EstablishStep},
-    net,
+    net::{self, TlsFault, TlsRefusal},
     shared::Shared,
     ticket::Limits,
 };
 
-/// Opens a socket. `connectTimeoutMS` limits the time.
+/// Opens a socket, and encrypts it if the options say so. `connectTimeoutMS` limits the time of both together.
 pub(crate) async fn connect(shared: &Shared, address: &Arc<ServerAddress>) -> Result<Link, EstablishError> {
-    let limit = connect_timeout(shared);
+    let mut step = EstablishStep::Connect;
     let proxy = shared.settings.options.socks5_proxy.as_ref();
-    let connecting = async { net::connect(address, proxy).await.map_err(|e| EstablishFault::Network(e.into())) };
-    let transport = within(limit, connecting).await.map_err(|fault| match proxy {
+    let connecting = async {
+        let transport = net::connect(address, proxy).await?;
+        let Some(tls) = &shared.tls else { return Ok(transport) };
+        step = EstablishStep::Tls;
+        Ok(tls.secure(transport, address).await?)
+    };
+    let connected = within(connect_timeout(shared), connecting).await;
+    let transport = connected.map_err(|fault| match (step, proxy) {
         // What happens on the way to a proxy says nothing about the server.
-        Some(_) => failed_at(address, EstablishStep::Connect, EstablishmentStep::Proxy, fault),
-        None => failed(address, EstablishStep::Connect, fault),
+        (EstablishStep::Connect, Some(_)) => failed_at(address, step, EstablishmentStep::Proxy, fault),
+        _ => failed(address, step, fault),
     })?;
     Ok(Link::new(transport, Limits::default().max_message_size))
 }
@@ -110,15 +116,34 @@ fn specified_step(step: EstablishStep, fault: &EstablishFault) -> EstablishmentS
             EstablishmentStep::Resolve
         }
         (EstablishStep::Connect, _) => EstablishmentStep::Connect,
+        (EstablishStep::Tls, _) => EstablishmentStep::Tls,
         (EstablishStep::Handshake, _) => EstablishmentStep::Hello,
         (EstablishStep::Authenticate, _) => EstablishmentStep::Authenticate,
+    }
+}
+
+impl From<io::Error> for EstablishFault {
+    fn from(error: io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<TlsRefusal>()) {
+            Some(TlsRefusal(reason)) => Self::Tls(reason.as_str().into()),
+            None => Self::Network(Arc::new(error)),
+        }
+    }
+}
+
+impl From<TlsFault> for EstablishFault {
+    fn from(fault: TlsFault) -> Self {
+        match fault {
+            TlsFault::Io(error) => error.into(),
+            TlsFault::Refused(reason) => Self::Tls(reason.into()),
+        }
     }
 }
 
 impl From<LinkFault> for EstablishFault {
     fn from(fault: LinkFault) -> Self {
         match fault {
-            LinkFault::Network(error) => Self::Network(Arc::new(error)),
+            LinkFault::Network(error) => error.into(),
             LinkFault::Wire(error) => Self::Wire(Arc::new(error)),
         }
     }

@@ -8,6 +8,7 @@
 //! If it dies: never restarted; its pool frees the slot, its ticket answers that it was abandoned.
 
 mod actor;
+mod authenticate;
 mod command_events;
 mod compression;
 mod establish;
@@ -16,6 +17,7 @@ pub(crate) mod handshake;
 mod keys;
 mod link;
 mod messages;
+mod reauthenticate;
 mod stamp;
 
 pub(crate) use actor::{ConnectionActor, ConnectionPlan};

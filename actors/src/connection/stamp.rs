@@ -5,7 +5,8 @@ use mongo_actors_protocol::{
     concern::{ReadConcern, WriteConcern},
     options::ServerApi,
     read_preference::ReadPreference,
-    session::{ClusterTime, ServerSession},
+    session::{ClusterTime, ServerSession, StampedReadConcern},
+    transaction::TransactionStamp,
     wire::TailWriter,
 };
 
@@ -15,7 +16,12 @@ use crate::ticket::Operation;
 pub(super) struct Stamp<'a> {
     pub(super) operation: &'a Operation,
     pub(super) session: Option<&'a ServerSession>,
+    /// The number of a write that may be repeated, outside of transactions.
     pub(super) txn_number: Option<i64>,
+    /// What the transaction adds that the explicit session is in.
+    pub(super) transaction: Option<TransactionStamp<'a>>,
+    /// The read concern, if an explicit session has a say in it; else that of the operation is sent.
+    pub(super) read_concern: Option<Option<StampedReadConcern<'a>>>,
     pub(super) cluster_time: Option<&'a ClusterTime>,
     pub(super) read_preference: Option<&'a ReadPreference>,
     pub(super) server_api: Option<&'a ServerApi>,
@@ -27,8 +33,14 @@ impl Stamp<'_> {
         tail.clear();
         let mut writer = TailWriter::new(tail);
         let operation = self.operation;
-        if let Some(concern) = operation.read_concern.as_ref().filter(|concern| !concern.is_server_default()) {
-            append(&mut writer, |to| ReadConcern::append_to(concern, to));
+        match &self.read_concern {
+            Some(Some(concern)) => append(&mut writer, |to| concern.append_to(to)),
+            Some(None) => {}
+            None => {
+                if let Some(concern) = operation.read_concern.as_ref().filter(|concern| !concern.is_server_default()) {
+                    append(&mut writer, |to| ReadConcern::append_to(concern, to));
+                }
+            }
         }
         if let Some(concern) = operation.write_concern.as_ref().filter(|concern| !concern.is_server_default()) {
             append(&mut writer, |to| WriteConcern::append_to(concern, to));
@@ -40,7 +52,9 @@ impl Stamp<'_> {
         if let Some(session) = self.session {
             writer.document(cstr!("lsid"), session.id());
         }
-        if let Some(number) = self.txn_number {
+        if let Some(transaction) = &self.transaction {
+            append(&mut writer, |to| append_transaction(transaction, to));
+        } else if let Some(number) = self.txn_number {
             writer.int64(cstr!("txnNumber"), number);
         }
         if let Some(time) = self.cluster_time {
@@ -52,6 +66,17 @@ impl Stamp<'_> {
         if let Some(api) = self.server_api {
             append(&mut writer, |to| api.append_to(to));
         }
+    }
+}
+
+fn append_transaction(stamp: &TransactionStamp<'_>, command: &mut RawDocumentBuf) {
+    command.append(cstr!("txnNumber"), stamp.number);
+    if stamp.start {
+        command.append(cstr!("startTransaction"), true);
+    }
+    command.append(cstr!("autocommit"), false);
+    if let Some(token) = stamp.recovery_token {
+        command.append(cstr!("recoveryToken"), token.to_owned());
     }
 }
 

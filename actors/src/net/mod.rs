@@ -7,6 +7,11 @@ pub(crate) mod dns;
 pub(crate) mod dns;
 mod socks5;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 #[cfg(unix)]
 mod unix;
 
@@ -14,6 +19,8 @@ use std::io;
 
 use mongo_actors_protocol::{address::ServerAddress, options::Socks5Proxy};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) use tls::{Tls, TlsFault, TlsRefusal};
 
 /// DNS has no answer that can be used.
 #[derive(Clone, Debug, thiserror::Error)]

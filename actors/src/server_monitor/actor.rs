@@ -252,7 +252,9 @@ async fn exchange(
 async fn first_hello(shared: &Shared, address: &Arc<ServerAddress>) -> Result<(Link, Answer), CheckError> {
     let failed = |error: EstablishError| match &error.fault {
         EstablishFault::TimedOut { .. } => CheckError::timeout(error.to_string()),
-        EstablishFault::Network(_) | EstablishFault::Wire(_) => CheckError::network(error.to_string()),
+        EstablishFault::Network(_) | EstablishFault::Tls(_) | EstablishFault::Wire(_) => {
+            CheckError::network(error.to_string())
+        }
         EstablishFault::Command(refusal) => CheckError::reply(error.to_string(), refusal.topology_version),
         EstablishFault::Refused(_) => CheckError::reply(error.to_string(), None),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::{Actor, AsyncContext, Handler, Supervised};
 use mongo_actors_protocol::session::ServerSessionPool;
 
-use super::messages::{Equip, ReturnSession, TakeEnded};
+use super::messages::{Equip, Lend, ReturnSession, TakeEnded};
 use crate::{
     connection::Equipped,
     runtime::{Context, SupervisedActor, clock},
@@ -23,6 +23,12 @@ pub(crate) struct SessionPoolActor {
 impl SessionPoolActor {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, pool: ServerSessionPool::new(), home: None }
+    }
+
+    fn acquire(&mut self) -> Option<HeldSession> {
+        let home = self.home.clone()?;
+        let session = self.pool.acquire(clock::now(), self.shared.session_expiry(), &mut rand::rng());
+        Some(HeldSession::new(session, home))
     }
 }
 
@@ -46,11 +52,19 @@ impl Handler<Equip> for SessionPoolActor {
     type Result = ();
 
     fn handle(&mut self, Equip { mut ticket, connection }: Equip, _: &mut Context<Self>) {
-        if let Some(home) = &self.home {
-            let session = self.pool.acquire(clock::now(), self.shared.session_expiry(), &mut rand::rng());
-            ticket.session = Some(HeldSession::new(session, home.clone()));
-        }
+        ticket.session = self.acquire();
         connection.do_send(Equipped(ticket));
+    }
+}
+
+impl Handler<Lend> for SessionPoolActor {
+    type Result = ();
+
+    fn handle(&mut self, Lend(reply): Lend, _: &mut Context<Self>) {
+        if let Some(held) = self.acquire() {
+            // Who asked may have gone; then the session comes back by itself.
+            drop(reply.send(held));
+        }
     }
 }
 

@@ -5,7 +5,10 @@ use bson::RawDocumentBuf;
 use mongo_actors_protocol::session::ServerSession;
 use tokio::sync::oneshot;
 
-use crate::{connection::ConnectionActor, ticket::Ticket};
+use crate::{
+    connection::ConnectionActor,
+    ticket::{HeldSession, Ticket},
+};
 
 /// Give the ticket a session and send it to its connection.
 #[derive(Message)]
@@ -14,6 +17,11 @@ pub(crate) struct Equip {
     pub(crate) ticket: Ticket,
     pub(crate) connection: Addr<ConnectionActor>,
 }
+
+/// An explicit session begins: hand over a server session.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Lend(pub(crate) oneshot::Sender<HeldSession>);
 
 /// A session comes back.
 #[derive(Debug, Message)]

@@ -1,6 +1,6 @@
 //! The server sessions that nobody uses.
 //!
-//! Accepts: tickets that need a session, sessions that come back, `EndSessions`.
+//! Accepts: tickets that need a session, `Lend` for explicit sessions, sessions that come back, `TakeEnded`.
 //! Sends: tickets back to their connections, with a session.
 //! Owns: the session pool machine.
 //! Invariant: a session is in one pair of hands at a time: here, a connection's, a ticket's or a cursor's.
@@ -10,4 +10,4 @@ mod actor;
 mod messages;
 
 pub(crate) use actor::SessionPoolActor;
-pub(crate) use messages::{Equip, ReturnSession, TakeEnded};
+pub(crate) use messages::{Equip, Lend, ReturnSession, TakeEnded};

@@ -100,6 +100,7 @@ impl SupervisorActor {
         let topology = start(&self.plan.data, registry, birth(Role::Topology, first_tag + 2), topology);
         shared.topology.store(Some(Arc::new(topology.addr.clone())));
         shared.reaper.store(Some(Arc::new(reaper.addr.clone())));
+        shared.sessions.store(Some(Arc::new(sessions.addr.clone())));
         shared.status.store(Arc::new(Status::Open));
         shared.grown.notify();
         self.tree = Some(Tree { topology, sessions, reaper, first_tag });
@@ -148,6 +149,7 @@ impl SupervisorActor {
             actor.tree = None;
             actor.plan.shared.topology.store(None);
             actor.plan.shared.reaper.store(None);
+            actor.plan.shared.sessions.store(None);
             actor.plan.shared.ended.notify();
             drop(done);
             ctx.stop();
@@ -283,6 +285,7 @@ impl Drop for SupervisorActor {
         }
         shared.topology.store(None);
         shared.reaper.store(None);
+        shared.sessions.store(None);
         shared.grown.notify();
         shared.ended.notify();
         self.plan.threads.clear();

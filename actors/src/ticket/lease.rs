@@ -75,6 +75,11 @@ impl Lease {
         &self.connection.info
     }
 
+    /// Whether a transaction that begins on this connection must stay on it: it leads through a load balancer.
+    pub(crate) fn binds_transactions(&self) -> bool {
+        self.connection.info.service_id.is_some() && matches!(self.condition, CheckIn::Reusable)
+    }
+
     /// Says what the connection is held for from now on.
     pub fn set_purpose(&self, purpose: Purpose) {
         self.connection.pool.do_send(Dedicate { id: self.connection.info.id, purpose });

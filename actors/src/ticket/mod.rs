@@ -7,6 +7,7 @@
 //! If it dies: that is its answer.
 
 mod answer;
+mod explicit;
 mod lease;
 mod load;
 mod operation;
@@ -25,6 +26,7 @@ use tokio::sync::oneshot;
 pub(crate) use self::session::SessionHome;
 pub use self::{
     answer::{Answer, Pending, Reply, Setback, Unanswered},
+    explicit::{SessionMark, SharedSession, Turn},
     lease::{ConnectionInfo, Lease},
     operation::{Limits, Operation, SessionUse},
     session::HeldSession,
@@ -56,6 +58,8 @@ pub(crate) struct Slip {
     pub session: Option<HeldSession>,
     /// The transaction number, once assigned; kept through every attempt.
     pub txn_number: Option<i64>,
+    /// Whether a connection had to authenticate anew for it: this happens once.
+    pub(crate) reauthenticated: bool,
     /// How far it has come.
     pub stage: Stage,
     /// The server it was routed to, once selected.
@@ -79,6 +83,7 @@ impl Ticket {
             deprioritized: Vec::new(),
             session: None,
             txn_number: None,
+            reauthenticated: false,
             stage: Stage::Queued,
             server: None,
             lease: None,
@@ -104,7 +109,7 @@ impl Ticket {
     pub(crate) fn succeed(mut self, reply: Reply) {
         if let Some(mut slip) = self.0.take() {
             drop(slip.load.take());
-            drop(slip.lease.take());
+            slip.return_lease();
             // A caller that is gone loses nothing but the reply; what the reply holds returns by itself.
             drop(slip.reply.send(Ok(reply)));
         }
@@ -119,10 +124,19 @@ impl Ticket {
 }
 
 impl Slip {
+    /// Gives the connection back, and the explicit session, which may keep the connection.
+    fn return_lease(&mut self) {
+        let lease = self.lease.take();
+        match &self.operation.session {
+            SessionUse::Explicit(turn) => turn.conclude(self.stage, lease),
+            SessionUse::Implicit | SessionUse::None => drop(lease),
+        }
+    }
+
     fn fail(mut self: Box<Self>, cause: Cause) {
         let connection = self.lease.as_ref().map(|lease| lease.info().clone());
         drop(self.load.take());
-        drop(self.lease.take());
+        self.return_lease();
         let failure = Failure { cause, server: self.server.take(), connection, stage: self.stage };
         let setback = Setback {
             failure,

@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use mongo_actors_protocol::{
-    command::{Request, Requirement, Unsupported},
+    command::{ReadConcernUse, Request, Requirement, Unsupported},
     concern::{ReadConcern, WriteConcern},
     retry::Retryability,
     selection::SelectionCriteria,
 };
 
+use super::explicit::Turn;
+
 /// Which server session an operation runs in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum SessionUse {
     /// One that the driver lends for the operation, if the server has sessions.
@@ -18,6 +20,8 @@ pub enum SessionUse {
     Implicit,
     /// None: for unacknowledged writes and for commands that must not carry one.
     None,
+    /// That of the application.
+    Explicit(Turn),
 }
 
 /// The sizes that a request was split by.
@@ -67,8 +71,10 @@ pub struct Operation {
     pub criteria: SelectionCriteria,
     /// The retry rules it falls under, after the client's switches: `Write` has a transaction number assigned.
     pub retryability: Retryability,
-    /// Sent as `readConcern` unless empty.
+    /// Sent as `readConcern` unless empty, or as part of what a session makes of it.
     pub read_concern: Option<ReadConcern>,
+    /// What a session may add to its read concern.
+    pub read_concern_use: ReadConcernUse,
     /// Sent as `writeConcern` unless empty. With `w: 0` the server does not reply.
     pub write_concern: Option<WriteConcern>,
     /// Which server session it runs in.
@@ -95,6 +101,7 @@ impl Operation {
             criteria,
             retryability: Retryability::None,
             read_concern: None,
+            read_concern_use: ReadConcernUse::None,
             write_concern: None,
             session: SessionUse::Implicit,
             deadline: None,

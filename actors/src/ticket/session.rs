@@ -33,6 +33,16 @@ impl HeldSession {
         Self { session: Some(session), home }
     }
 
+    /// The session, which leaves its holder until it is put back.
+    pub(super) fn take(&mut self) -> ServerSession {
+        self.session.take().expect(HELD)
+    }
+
+    /// Puts back what was taken.
+    pub(super) fn put(&mut self, session: ServerSession) {
+        self.session = Some(session);
+    }
+
     /// The session.
     pub fn get(&self) -> &ServerSession {
         self.session.as_ref().expect(HELD)

@@ -426,11 +426,15 @@ fn server_failure(failed: &EstablishmentFailed) -> ServerFailure {
     ServerFailure {
         address: (*failed.address).clone(),
         phase: match error.step {
-            EstablishStep::Connect | EstablishStep::Handshake => FailurePhase::EstablishingConnection,
+            EstablishStep::Connect | EstablishStep::Tls | EstablishStep::Handshake => {
+                FailurePhase::EstablishingConnection
+            }
             EstablishStep::Authenticate => FailurePhase::Authenticating,
         },
         kind: match &error.fault {
-            EstablishFault::Network(_) | EstablishFault::Wire(_) => FailureKind::Network { timed_out: false },
+            EstablishFault::Network(_) | EstablishFault::Tls(_) | EstablishFault::Wire(_) => {
+                FailureKind::Network { timed_out: false }
+            }
             EstablishFault::TimedOut { .. } => FailureKind::Network { timed_out: true },
             EstablishFault::Command(error) => FailureKind::Command(error.clone()),
             EstablishFault::Refused(_) => FailureKind::Other,

@@ -31,7 +31,7 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts the subject and waits until it is connected and its documents are there.
+    /// Starts the subject and waits until it is ready.
     pub(crate) fn start(subject: Subject, uri: &str) -> anyhow::Result<Self> {
         let name = subject.to_possible_value().context("a subject without a name")?;
         let mut process = Command::new(env::current_exe()?)
@@ -73,7 +73,6 @@ pub(super) fn serve<D: Driver>(
     let home = subject.home();
     let run = async {
         let driver = connect.await?;
-        driver.prepare().await?;
         answer("ready")?;
         let mut requests = requests();
         while let Some(request) = requests.recv().await {

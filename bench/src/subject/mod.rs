@@ -14,11 +14,8 @@ use tokio::task::JoinHandle;
 pub(crate) use self::child::Child;
 use crate::workload::Order;
 
-/// What is asked of a driver. Each subject has collections of its own.
+/// What is asked of a driver.
 pub(crate) trait Driver: Clone + Send + Sync + 'static {
-    /// Fills the collection whose orders are found.
-    fn prepare(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
-
     /// Empties the collection that orders are inserted into.
     fn empty_inserts(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
 

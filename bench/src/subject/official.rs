@@ -6,7 +6,7 @@ use mongodb::{
 };
 
 use super::Driver;
-use crate::workload::{DOCUMENTS, Order};
+use crate::workload::{DATABASE, INSERTS, ORDERS, Order};
 
 #[derive(Clone)]
 struct Official {
@@ -17,18 +17,11 @@ struct Official {
 
 pub(super) async fn connect(uri: &str) -> anyhow::Result<impl Driver> {
     let client = Client::with_uri_str(uri).await?;
-    let database = client.database("bench");
-    let (orders, inserts) = (database.collection("official_orders"), database.collection("official_inserts"));
-    Ok(Official { orders, inserts, client })
+    let database = client.database(DATABASE);
+    Ok(Official { orders: database.collection(ORDERS), inserts: database.collection(INSERTS), client })
 }
 
 impl Driver for Official {
-    async fn prepare(&self) -> anyhow::Result<()> {
-        self.orders.drop().await?;
-        self.orders.insert_many((0..DOCUMENTS).map(Order::numbered)).await?;
-        Ok(())
-    }
-
     async fn empty_inserts(&self) -> anyhow::Result<()> {
         self.inserts.drop().await?;
         self.inserts.clone_with_type::<Document>().insert_one(doc! { "_id": 0 }).await?;

@@ -7,7 +7,7 @@ use mongo_actors::{
 };
 
 use super::Driver;
-use crate::workload::{DOCUMENTS, Order};
+use crate::workload::{DATABASE, INSERTS, ORDERS, Order};
 
 #[derive(Clone)]
 struct Ours {
@@ -18,18 +18,11 @@ struct Ours {
 
 pub(super) async fn connect(uri: &str, placement: Placement) -> anyhow::Result<impl Driver> {
     let client = Client::builder().uri(uri).placement(placement).build()?;
-    let database = client.database("bench");
-    let [orders, inserts] = ["orders", "inserts"].map(|name| format!("ours_{name}_{placement:?}"));
-    Ok(Ours { orders: database.collection(&orders), inserts: database.collection(&inserts), client })
+    let database = client.database(DATABASE);
+    Ok(Ours { orders: database.collection(ORDERS), inserts: database.collection(INSERTS), client })
 }
 
 impl Driver for Ours {
-    async fn prepare(&self) -> anyhow::Result<()> {
-        self.orders.drop().await?;
-        self.orders.insert_many((0..DOCUMENTS).map(Order::numbered)).await?;
-        Ok(())
-    }
-
     async fn empty_inserts(&self) -> anyhow::Result<()> {
         self.inserts.drop().await?;
         self.inserts.clone_with_type::<Document>().insert_one(doc! { "_id": 0 }).await?;

@@ -2,7 +2,10 @@
 //!
 //! A conversation per mechanism: payload in, payload out.
 
+pub mod conversation;
 pub mod credential;
+mod plain;
 pub mod sasl;
 pub mod scram;
 pub mod secret;
+mod x509;

@@ -36,6 +36,7 @@ mod distinct;
 mod drop;
 mod drop_indexes;
 mod end_sessions;
+mod end_transaction;
 mod explain;
 mod find;
 mod find_and_modify;
@@ -74,6 +75,7 @@ pub use self::{
     drop_indexes::{DropIndexOptions, DropIndexes, IndexSelection},
     encode::EncodeError,
     end_sessions::EndSessions,
+    end_transaction::{AbortTransaction, CommitTransaction},
     explain::{Explain, ExplainOptions, ExplainVerbosity},
     find::{CursorType, Find, FindOneOptions, FindOptions},
     find_and_modify::{

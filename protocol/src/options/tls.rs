@@ -55,6 +55,13 @@ impl TlsOptions {
         self
     }
 
+    /// The same with trusted certificates in PEM.
+    #[must_use]
+    pub fn with_ca_pem(mut self, pem: impl Into<String>) -> Self {
+        self.ca_pem = Some(pem.into());
+        self
+    }
+
     /// The same with a file of the client's certificate and key.
     #[must_use]
     pub fn with_cert_key_file(mut self, file: impl AsRef<Path>) -> Self {
@@ -62,10 +69,38 @@ impl TlsOptions {
         self
     }
 
+    /// The same with the client's certificate and key in PEM.
+    #[must_use]
+    pub fn with_cert_key_pem(mut self, pem: impl Into<Secret>) -> Self {
+        self.cert_key_pem = Some(pem.into());
+        self
+    }
+
     /// The same with the password of the client's key.
     #[must_use]
     pub fn with_cert_key_password(mut self, password: impl Into<Secret>) -> Self {
         self.cert_key_password = Some(password.into());
+        self
+    }
+
+    /// The same with a file of certificate revocation lists.
+    #[must_use]
+    pub fn with_crl_file(mut self, file: impl AsRef<Path>) -> Self {
+        self.crl_file = Some(file.as_ref().to_owned());
+        self
+    }
+
+    /// The same, with or without any check of the server's certificate.
+    #[must_use]
+    pub fn with_allow_invalid_certificates(mut self, allow: bool) -> Self {
+        self.allow_invalid_certificates = Some(allow);
+        self
+    }
+
+    /// The same, with or without the check that the server's certificate is that of its host.
+    #[must_use]
+    pub fn with_allow_invalid_hostnames(mut self, allow: bool) -> Self {
+        self.allow_invalid_hostnames = Some(allow);
         self
     }
 

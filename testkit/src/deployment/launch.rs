@@ -16,6 +16,7 @@ use crate::{
     ports,
     process::ServerProcess,
     provision::Mongod,
+    tls::ServerTls,
     wire::client::Client,
 };
 
@@ -43,6 +44,7 @@ impl Launch {
         options: &ServerOptions,
         replica_set: Option<&str>,
     ) -> Result<Self> {
+        options.check()?;
         let directory = parent.join(name);
         fs::create_dir_all(directory.join("data")).map_err(Error::system("the data directory of a server"))?;
         let launch = Self {
@@ -81,7 +83,7 @@ impl Launch {
             if let Some(status) = process.exit_status() {
                 return Err(self.failure(format!("it ended with status {status}")));
             }
-            let answer = Client::connect(self.address(), None, Duration::from_secs(2)).await;
+            let answer = Client::connect(self.address(), self.options.tls.as_ref(), None, Duration::from_secs(2)).await;
             if answer.is_ok() {
                 return Ok(process);
             }
@@ -94,6 +96,10 @@ impl Launch {
 
     pub(crate) fn address(&self) -> std::net::SocketAddr {
         (std::net::Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    pub(crate) fn tls(&self) -> Option<&ServerTls> {
+        self.options.tls.as_ref()
     }
 
     pub(crate) fn socket_path(&self) -> Option<PathBuf> {
@@ -140,6 +146,7 @@ impl Launch {
         } else {
             arguments.push("--nounixsocket".into());
         }
+        arguments.extend(self.tls().map(ServerTls::arguments).unwrap_or_default());
         arguments.extend(self.options.arguments.iter().cloned());
         arguments
     }
@@ -182,7 +189,7 @@ pub(crate) async fn create_root(address: std::net::SocketAddr, options: &ServerO
     if !printable(&credentials.user) || !printable(&credentials.password) {
         return Err(Error::Invalid("the user name and password of a deployment must be printable ASCII".into()));
     }
-    let mut client = Client::connect(address, None, PATIENCE).await?;
+    let mut client = Client::connect(address, options.tls.as_ref(), None, PATIENCE).await?;
     let create = doc! { "createUser": &credentials.user, "pwd": &credentials.password, "roles": ["root"] };
     client.command("admin", create, PATIENCE).await.map(drop)
 }

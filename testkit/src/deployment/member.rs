@@ -128,7 +128,12 @@ impl Member {
     /// A connection string for this member alone (`directConnection=true`), with credentials if there are any.
     pub fn uri(&self) -> String {
         let credentials = lock(&self.0.credentials).clone();
-        uri::compose(&[self.address().to_string()], credentials.as_ref(), &[("directConnection", "true")])
+        uri::compose(
+            &[self.address().to_string()],
+            credentials.as_ref(),
+            self.0.launch.tls(),
+            &[("directConnection", "true")],
+        )
     }
 
     /// A connection string for the Unix socket of this member, if it listens on one.
@@ -136,7 +141,7 @@ impl Member {
         let path = self.0.launch.socket_path()?;
         let host = path.to_string_lossy().replace('%', "%25").replace('/', "%2F");
         let credentials = lock(&self.0.credentials).clone();
-        Some(uri::compose(&[host], credentials.as_ref(), &[("directConnection", "true")]))
+        Some(uri::compose(&[host], credentials.as_ref(), self.0.launch.tls(), &[("directConnection", "true")]))
     }
 
     /// The process id, while the server runs.
@@ -310,7 +315,7 @@ impl Member {
             None => {
                 // An arbiter has no data, hence no users, and lets local clients do what it can.
                 let credentials = lock(&self.0.credentials).clone().filter(|_| !self.0.arbiter);
-                Client::connect(self.0.launch.address(), credentials.as_ref(), limit).await?
+                Client::connect(self.0.launch.address(), self.0.launch.tls(), credentials.as_ref(), limit).await?
             }
         };
         let outcome = client.command(database, command, limit).await;

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, ffi::OsString};
 use bson::{Document, doc};
 
 use crate::{
+    error::{Error, Result},
     provision::{Mongod, Version},
+    tls::ServerTls,
     wire::client::Credentials,
 };
 
@@ -19,9 +21,17 @@ pub(crate) struct ServerOptions {
     pub(crate) parameters: BTreeMap<String, Option<String>>,
     pub(crate) unix_socket: bool,
     pub(crate) behind_proxies: bool,
+    pub(crate) tls: Option<ServerTls>,
 }
 
 impl ServerOptions {
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.tls.is_some() && self.behind_proxies {
+            true => Err(Error::Invalid("a proxy cannot look into TLS: use one or the other".into())),
+            false => Ok(()),
+        }
+    }
+
     /// The parameters to start a server of `version` with.
     pub(crate) fn parameters_for(&self, version: Version) -> BTreeMap<String, String> {
         let mut parameters = BTreeMap::from([
@@ -55,9 +65,13 @@ macro_rules! server_option_setters {
             self
         }
 
-        /// Adds a command line argument, such as `--tlsMode` (and then its value).
-        ///
-        /// The kit speaks to its servers without TLS, so use `preferTLS` rather than `requireTLS`.
+        /// Lets the servers speak TLS, and nothing else. Cannot be combined with proxies. Default: no TLS.
+        pub fn tls(mut self, tls: crate::ServerTls) -> Self {
+            self.server.tls = Some(tls);
+            self
+        }
+
+        /// Adds a command line argument, such as `--networkMessageCompressors` (and then its value).
         pub fn arg(mut self, argument: impl Into<std::ffi::OsString>) -> Self {
             self.server.arguments.push(argument.into());
             self

@@ -193,7 +193,7 @@ impl ReplicaSet {
 
     async fn initiate(&self, config: Document) -> Result<()> {
         let first = &self.members[0];
-        let mut client = Client::connect(first.direct_socket(), None, PATIENCE).await?;
+        let mut client = Client::connect(first.direct_socket(), self.options.tls.as_ref(), None, PATIENCE).await?;
         client.command("admin", doc! { "replSetInitiate": config }, PATIENCE).await?;
         drop(client);
         elections::wait_until_configured(&self.members).await?;
@@ -247,7 +247,7 @@ impl ReplicaSet {
         let credentials = self.options.credentials.as_ref().filter(|_| with_credentials);
         let mut all = vec![("replicaSet", self.name.as_str())];
         all.extend_from_slice(options);
-        uri::compose(&hosts, credentials, &all)
+        uri::compose(&hosts, credentials, self.options.tls.as_ref(), &all)
     }
 }
 

@@ -91,12 +91,17 @@ impl Standalone {
 
     /// A connection string with further options, such as `("maxPoolSize", "5")`.
     pub fn uri_with(&self, options: &[(&str, &str)]) -> String {
-        uri::compose(&[self.member.address().to_string()], self.options.credentials.as_ref(), options)
+        uri::compose(
+            &[self.member.address().to_string()],
+            self.options.credentials.as_ref(),
+            self.options.tls.as_ref(),
+            options,
+        )
     }
 
     /// A connection string without credentials.
     pub fn uri_without_credentials(&self) -> String {
-        uri::compose(&[self.member.address().to_string()], None, &[])
+        uri::compose(&[self.member.address().to_string()], None, self.options.tls.as_ref(), &[])
     }
 }
 

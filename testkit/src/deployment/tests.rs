@@ -25,5 +25,5 @@ async fn count(member: &Member) -> i64 {
 
 /// A connection such as a driver makes, to the address a driver sees.
 async fn driver(address: &mongo_actors_protocol::address::ServerAddress) -> Client {
-    Client::connect(address.to_string().parse().unwrap(), None, LIMIT).await.unwrap()
+    Client::connect(address.to_string().parse().unwrap(), None, None, LIMIT).await.unwrap()
 }

@@ -65,7 +65,7 @@ impl MongosProxy {
     pub fn uri_of(routers: &[&Self], options: &[(&str, &str)]) -> String {
         let hosts: Vec<_> = routers.iter().map(|router| router.address().to_string()).collect();
         let credentials = routers.first().and_then(|router| router.credentials.as_ref());
-        compose_uri(&hosts, credentials, options)
+        compose_uri(&hosts, credentials, None, options)
     }
 }
 
@@ -119,6 +119,6 @@ impl LoadBalancerProxy {
     pub fn uri_with(&self, options: &[(&str, &str)]) -> String {
         let mut all = vec![("loadBalanced", "true")];
         all.extend_from_slice(options);
-        compose_uri(&[self.address().to_string()], self.credentials.as_ref(), &all)
+        compose_uri(&[self.address().to_string()], self.credentials.as_ref(), None, &all)
     }
 }

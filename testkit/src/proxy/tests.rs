@@ -16,7 +16,7 @@ async fn pair() -> (ScriptedServer, Proxy) {
 }
 
 async fn client(proxy: &Proxy) -> Client {
-    Client::connect(proxy.socket_address(), None, LIMIT).await.unwrap()
+    Client::connect(proxy.socket_address(), None, None, LIMIT).await.unwrap()
 }
 
 async fn insert(client: &mut Client) -> crate::Result<bson::Document> {
@@ -54,7 +54,7 @@ async fn a_stalled_proxy_swallows_and_later_delivers() {
     assert_eq!(kind(silent), io::ErrorKind::TimedOut);
     assert!(server.received_named("insert").is_empty());
     // New connections are accepted and hang too.
-    assert!(Client::connect(proxy.socket_address(), None, SHORT).await.is_err());
+    assert!(Client::connect(proxy.socket_address(), None, None, SHORT).await.is_err());
     proxy.resume(Direction::ToServer);
     server.wait_for("insert", 1, LIMIT).await.unwrap();
 
@@ -85,7 +85,7 @@ async fn bytes_are_counted() {
     proxy.cut_after(Direction::ToServer, 30);
     assert!(insert(&mut first).await.unwrap_err().is_network());
     assert!(server.received_named("insert").is_empty());
-    assert!(Client::connect(proxy.socket_address(), None, LIMIT).await.is_err());
+    assert!(Client::connect(proxy.socket_address(), None, None, LIMIT).await.is_err());
     proxy.heal().await.unwrap();
     insert(&mut client(&proxy).await).await.unwrap();
 }
@@ -119,7 +119,7 @@ async fn new_connections_are_refused_or_reset() {
     let (_server, proxy) = pair().await;
     let mut present = client(&proxy).await;
     proxy.refuse().await.unwrap();
-    let refused = Client::connect(proxy.socket_address(), None, LIMIT).await.map(drop).unwrap_err();
+    let refused = Client::connect(proxy.socket_address(), None, None, LIMIT).await.map(drop).unwrap_err();
     let Error::Network { source, .. } = refused else { panic!("{refused}") };
     assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
     insert(&mut present).await.unwrap();
@@ -127,7 +127,7 @@ async fn new_connections_are_refused_or_reset() {
     insert(&mut client(&proxy).await).await.unwrap();
 
     proxy.reset_new_connections(true);
-    assert!(Client::connect(proxy.socket_address(), None, LIMIT).await.is_err());
+    assert!(Client::connect(proxy.socket_address(), None, None, LIMIT).await.is_err());
     insert(&mut present).await.unwrap();
 }
 

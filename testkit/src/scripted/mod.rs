@@ -17,10 +17,14 @@ use std::{
 use bson::Document;
 use mongo_actors_protocol::address::ServerAddress;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    background, ports,
+    background,
+    deployment::compose_uri,
+    ports,
     role::Role,
+    tls::{Handshake, ServerTls},
     wait::{self, Look},
 };
 pub use reply::Reply;
@@ -72,10 +76,10 @@ pub struct Received {
 pub struct ScriptedServer {
     port: u16,
     shared: Arc<Shared>,
+    tls: Option<ServerTls>,
 }
 
 /// What the server and its connections share.
-#[derive(Debug)]
 struct Shared {
     script: Mutex<Script>,
     received: watch::Sender<Vec<Received>>,
@@ -83,6 +87,15 @@ struct Shared {
     closings: watch::Sender<u64>,
     ended: watch::Sender<bool>,
     connections: watch::Sender<Connections>,
+    /// What to shake hands with, if TLS is spoken.
+    acceptor: Option<TlsAcceptor>,
+    handshakes: watch::Sender<Vec<Handshake>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("connections", &*self.connections.borrow()).finish_non_exhaustive()
+    }
 }
 
 /// The connections, numbered from 1.
@@ -99,6 +112,7 @@ pub struct ScriptedServerBuilder {
     role: Role,
     hello: Document,
     script: Script,
+    tls: Option<ServerTls>,
 }
 
 impl ScriptedServerBuilder {
@@ -111,6 +125,12 @@ impl ScriptedServerBuilder {
     /// Sets fields of the `hello` reply, for example `maxWireVersion`.
     pub fn hello(mut self, fields: Document) -> Self {
         self.hello.extend(fields);
+        self
+    }
+
+    /// Speaks TLS, and nothing else. Default: no TLS.
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -138,8 +158,9 @@ impl ScriptedServerBuilder {
     /// Starts the server.
     ///
     /// # Errors
-    /// Those of listening on the loopback interface.
+    /// Those of listening on the loopback interface, and of unusable certificates.
     pub async fn start(self) -> io::Result<ScriptedServer> {
+        let acceptor = self.tls.as_ref().map(ServerTls::acceptor).transpose()?;
         let (listener, port) = ports::listen()?;
         let mut script = self.script;
         let mut hello = self.role.hello(&format!("127.0.0.1:{port}"));
@@ -151,9 +172,11 @@ impl ScriptedServerBuilder {
             closings: watch::Sender::default(),
             ended: watch::Sender::default(),
             connections: watch::Sender::default(),
+            acceptor,
+            handshakes: watch::Sender::default(),
         });
         background::spawn(serve::accept(shared.clone(), listener));
-        Ok(ScriptedServer { port, shared })
+        Ok(ScriptedServer { port, shared, tls: self.tls })
     }
 }
 
@@ -175,7 +198,12 @@ impl ScriptedServer {
 
     /// A connection string.
     pub fn uri(&self) -> String {
-        format!("mongodb://{}/", self.address())
+        self.uri_with(&[])
+    }
+
+    /// The connection string with further options.
+    pub fn uri_with(&self, options: &[(&str, &str)]) -> String {
+        compose_uri(&[self.address().to_string()], None, self.tls.as_ref(), options)
     }
 
     /// From now on answers every command of this name so.
@@ -226,6 +254,11 @@ impl ScriptedServer {
             .await
         })
         .await
+    }
+
+    /// The TLS handshakes that succeeded so far.
+    pub fn handshakes(&self) -> Vec<Handshake> {
+        self.shared.handshakes.borrow().clone()
     }
 
     /// How many connections are open now.

@@ -14,6 +14,7 @@ use tokio::{
 use super::{Received, Reply, Shared};
 use crate::{
     background,
+    tls::{self, Stream},
     wire::{
         compressed::{Compressed, uncompressed},
         message::{MORE_TO_COME, Message, OP_QUERY, op_msg, op_reply, read_frame},
@@ -36,7 +37,7 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: std::net::TcpListener)
     }
 }
 
-async fn connection(shared: Arc<Shared>, mut stream: TcpStream) {
+async fn connection(shared: Arc<Shared>, stream: TcpStream) {
     let mut ended = shared.ended.subscribe();
     let mut closings = shared.closings.subscribe();
     let mut number = 0;
@@ -46,11 +47,10 @@ async fn connection(shared: Arc<Shared>, mut stream: TcpStream) {
         connections.open.insert(number);
     });
     tokio::select! {
-        _ = serve(&shared, &mut stream, number) => {}
+        _ = welcome(&shared, stream, number) => {}
         _ = ended.wait_for(|ended| *ended) => {}
         _ = closings.changed() => {}
     }
-    drop(stream);
     shared.connections.send_modify(|connections| {
         connections.open.remove(&number);
     });
@@ -63,8 +63,20 @@ enum Next {
     Close,
 }
 
-async fn serve(shared: &Shared, stream: &mut TcpStream, number: u64) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+async fn welcome(shared: &Shared, tcp: TcpStream, number: u64) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let mut stream = match &shared.acceptor {
+        None => Stream::Plain(tcp),
+        Some(acceptor) => {
+            let (stream, handshake) = tls::accept(acceptor, tcp).await?;
+            shared.handshakes.send_modify(|all| all.push(handshake));
+            stream
+        }
+    };
+    serve(shared, &mut stream, number).await
+}
+
+async fn serve(shared: &Shared, stream: &mut Stream, number: u64) -> io::Result<()> {
     let mut sent = 0;
     while let Some(frame) = read_frame(stream).await? {
         let (compressor, frame) = uncompressed(frame)?;
@@ -90,7 +102,7 @@ async fn serve(shared: &Shared, stream: &mut TcpStream, number: u64) -> io::Resu
 }
 
 struct Answer<'a> {
-    stream: &'a mut TcpStream,
+    stream: &'a mut Stream,
     command: &'a Received,
     /// Whether the request was an OP_QUERY, which is answered with an OP_REPLY.
     legacy: bool,
@@ -112,7 +124,7 @@ impl Answer<'_> {
             }
             Reply::Close => return Ok(Next::Close),
             Reply::Reset => {
-                self.stream.set_zero_linger()?;
+                self.stream.tcp().set_zero_linger()?;
                 return Ok(Next::Close);
             }
             Reply::Never => {}
@@ -125,20 +137,20 @@ impl Answer<'_> {
                 if length != 0 {
                     message[..4].copy_from_slice(&length.to_le_bytes());
                 }
-                self.stream.write_all(&message).await?;
+                self.write(&message).await?;
             }
             Reply::Truncated { document, bytes } => {
                 let mut message = self.encode(response_to, 0, &document)?;
                 message.truncate(bytes);
-                self.stream.write_all(&message).await?;
+                self.write(&message).await?;
                 return Ok(Next::Close);
             }
             Reply::Compressed { original_op_code, uncompressed_size, compressor, data } => {
                 *self.sent = self.sent.wrapping_add(1);
                 let content = Compressed { original_op_code, uncompressed_size, compressor, data: &data };
-                self.stream.write_all(&content.encode(*self.sent, response_to)).await?;
+                self.write(&content.encode(*self.sent, response_to)).await?;
             }
-            Reply::Raw(bytes) => self.stream.write_all(&bytes).await?,
+            Reply::Raw(bytes) => self.write(&bytes).await?,
             Reply::Stream(documents) => self.stream(&documents).await?,
             Reply::Endless { document, every } => self.repeat(&document, every).await?,
         }
@@ -170,8 +182,13 @@ impl Answer<'_> {
     /// Sends a reply and returns its number.
     async fn send(&mut self, response_to: i32, flags: u32, document: &Document) -> io::Result<i32> {
         let message = self.encode(response_to, flags, document)?;
-        self.stream.write_all(&message).await?;
+        self.write(&message).await?;
         Ok(*self.sent)
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
     }
 
     fn encode(&mut self, response_to: i32, flags: u32, document: &Document) -> io::Result<Vec<u8>> {

@@ -15,7 +15,7 @@ use crate::wire::{
 const LIMIT: Duration = Duration::from_secs(5);
 
 async fn client(server: &ScriptedServer) -> Client {
-    Client::connect(server.socket_address(), None, LIMIT).await.unwrap()
+    Client::connect(server.socket_address(), None, None, LIMIT).await.unwrap()
 }
 
 /// Sends one command on a connection of its own and returns the connection.

@@ -13,7 +13,10 @@ use super::{
     message::{Message, op_msg, read_frame},
     scram::Login,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    tls::{ServerTls, Stream},
+};
 
 /// The application name of the kit's own connections, for fail points and logs.
 pub(crate) const APP_NAME: &str = "mongo-actors-testkit";
@@ -33,7 +36,7 @@ impl std::fmt::Debug for Credentials {
 
 #[derive(Debug)]
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Stream,
     address: SocketAddr,
     next_id: i32,
     broken: bool,
@@ -41,11 +44,15 @@ pub(crate) struct Client {
 
 impl Client {
     /// Connects and says hello, then logs in when there are `credentials`.
-    pub(crate) async fn connect(address: SocketAddr, login: Option<&Credentials>, limit: Duration) -> Result<Self> {
+    pub(crate) async fn connect(
+        address: SocketAddr,
+        tls: Option<&ServerTls>,
+        login: Option<&Credentials>,
+        limit: Duration,
+    ) -> Result<Self> {
         let fail = |source| network(address, "connect", source);
-        let connected = tokio::time::timeout(limit, TcpStream::connect(address)).await;
+        let connected = tokio::time::timeout(limit, open(address, tls)).await;
         let stream = connected.map_err(|_| fail(io::ErrorKind::TimedOut.into()))?.map_err(fail)?;
-        stream.set_nodelay(true).map_err(fail)?;
         let mut client = Self { stream, address, next_id: 1, broken: false };
         let about = doc! {
             "application": { "name": APP_NAME },
@@ -87,7 +94,11 @@ impl Client {
 
     /// Whether the server has not closed the connection, as far as can be seen without asking.
     pub(crate) fn is_open(&self) -> bool {
-        let nothing_to_read = self.stream.try_read(&mut [0]);
+        let nothing_to_read = match &self.stream {
+            Stream::Plain(stream) => stream.try_read(&mut [0]),
+            // What is there to read may be news of TLS itself.
+            Stream::Tls(_) => return true,
+        };
         nothing_to_read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
@@ -96,6 +107,7 @@ impl Client {
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         self.stream.write_all(&op_msg(id, 0, 0, &command)?).await?;
+        self.stream.flush().await?;
         let frame = read_frame(&mut self.stream).await?.ok_or(io::ErrorKind::UnexpectedEof)?;
         let message = Message::parse(&frame)?;
         if message.header.response_to != id {
@@ -118,6 +130,15 @@ impl Client {
         let step = doc! { "saslContinue": 1, "conversationId": id, "payload": binary(proof) };
         let reply = self.command("admin", step, limit).await?;
         login.verify(&payload(&reply)).map_err(fail)
+    }
+}
+
+async fn open(address: SocketAddr, tls: Option<&ServerTls>) -> io::Result<Stream> {
+    let tcp = TcpStream::connect(address).await?;
+    tcp.set_nodelay(true)?;
+    match tls {
+        Some(tls) => tls.connect(tcp).await,
+        None => Ok(Stream::Plain(tcp)),
     }
 }
 

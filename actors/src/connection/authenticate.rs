@@ -1,0 +1,63 @@
+//! Proving the client's credential to a server, on a new connection or once more on an old one.
+
+use bson::RawDocumentBuf;
+use mongo_actors_protocol::auth::{
+    conversation::{Conversation, ConversationError, Step},
+    credential::{AuthMechanism, Credential},
+    scram::{ClientKeys, KeyDerivation},
+};
+
+use super::{handshake, link::Link};
+use crate::{failure::EstablishFault, shared::Shared};
+
+/// Begins a conversation about the credential.
+pub(super) fn begin(mechanism: AuthMechanism, credential: &Credential) -> Result<Conversation, EstablishFault> {
+    Ok(Conversation::begin(mechanism, credential, &mut rand::rng())?)
+}
+
+/// Leads a conversation to its end. `begun` is one whose first command was sent in the hello already, with the reply.
+/// The caller limits the time.
+pub(super) async fn authenticate(
+    shared: &Shared,
+    link: &mut Link,
+    mechanism: AuthMechanism,
+    begun: Option<(Conversation, RawDocumentBuf)>,
+) -> Result<(), EstablishFault> {
+    let Some(credential) = &shared.settings.options.credential else { return Ok(()) };
+    let (mut conversation, mut reply) = match begun {
+        Some(begun) => begun,
+        None => {
+            let conversation = begin(mechanism, credential)?;
+            let reply = handshake::command(shared, link, &conversation.first_command()).await?;
+            (conversation, reply.as_document().to_owned())
+        }
+    };
+    loop {
+        let next = match conversation.step(&reply)? {
+            Step::Done => return Ok(()),
+            Step::Send(request) => request,
+            Step::NeedKeys(derivation) => {
+                let keys = match shared.keys.get(derivation.id()) {
+                    Some(keys) => keys,
+                    None => derive(shared, derivation).await?,
+                };
+                conversation.with_keys(keys)?
+            }
+        };
+        reply = handshake::command(shared, link, &next).await?.as_document().to_owned();
+    }
+}
+
+/// Thousands of hashes: not on a thread that others wait for.
+async fn derive(shared: &Shared, derivation: KeyDerivation) -> Result<ClientKeys, EstablishFault> {
+    let derived = tokio::task::spawn_blocking(move || derivation.derive()).await;
+    let keys = derived.map_err(|error| EstablishFault::Refused(error.to_string().into()))?;
+    shared.keys.put(keys.clone());
+    Ok(keys)
+}
+
+impl From<ConversationError> for EstablishFault {
+    fn from(error: ConversationError) -> Self {
+        Self::Refused(error.to_string().into())
+    }
+}

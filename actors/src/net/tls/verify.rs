@@ -1,0 +1,160 @@
+//! Whether a server is the one we want to talk to.
+
+use std::sync::Arc;
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime},
+};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptionsBuilder,
+    UnknownStatusPolicy, VerifiedPath,
+};
+
+/// Checks the chain of certificates, revocation lists and the host name.
+#[derive(Debug)]
+pub(super) struct ChainVerifier {
+    pub(super) anchors: Vec<TrustAnchor<'static>>,
+    /// If there are any, one of them must cover the server's certificate.
+    pub(super) revocation_lists: Vec<CertRevocationList<'static>>,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+    pub(super) check_names: bool,
+}
+
+impl ChainVerifier {
+    /// Finds a way from the server's certificate to a trusted one.
+    fn path<'a>(
+        &'a self,
+        certificate: &'a EndEntityCert<'a>,
+        intermediates: &'a [CertificateDer<'a>],
+        now: UnixTime,
+    ) -> Result<VerifiedPath<'a>, Error> {
+        let lists: Vec<_> = self.revocation_lists.iter().collect();
+        // Without lists there is nothing to check them for.
+        let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
+            options
+                .with_depth(RevocationCheckDepth::EndEntity)
+                .with_status_policy(UnknownStatusPolicy::Deny)
+                .with_expiration_policy(ExpirationPolicy::Enforce)
+                .build()
+        });
+        let usage = KeyUsage::server_auth();
+        certificate
+            .verify_for_usage(self.algorithms.all, &self.anchors, intermediates, now, usage, revocation, None)
+            .map_err(certificate_error)
+    }
+}
+
+impl ServerCertVerifier for ChainVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let certificate = EndEntityCert::try_from(end_entity).map_err(certificate_error)?;
+        self.path(&certificate, intermediates, now)?;
+        if self.check_names {
+            certificate.verify_is_valid_for_subject_name(server_name).map_err(certificate_error)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Takes any certificate, as `tlsAllowInvalidCertificates` asks. The server must still own it.
+#[derive(Debug)]
+pub(super) struct TrustingVerifier {
+    provider: Arc<CryptoProvider>,
+}
+
+impl TrustingVerifier {
+    pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self { provider }
+    }
+}
+
+impl ServerCertVerifier for TrustingVerifier {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The error in rustls' terms, which decide the alert that the server gets to see.
+fn certificate_error(error: webpki::Error) -> Error {
+    use webpki::Error as Fault;
+
+    Error::InvalidCertificate(match error {
+        Fault::BadDer | Fault::BadDerTime | Fault::TrailingData(_) => CertificateError::BadEncoding,
+        Fault::CertExpired { time, not_after } => CertificateError::ExpiredContext { time, not_after },
+        Fault::CertNotValidYet { time, not_before } => CertificateError::NotValidYetContext { time, not_before },
+        Fault::CertNotValidForName(name) => {
+            CertificateError::NotValidForNameContext { expected: name.expected, presented: name.presented }
+        }
+        Fault::CertRevoked => CertificateError::Revoked,
+        Fault::CrlExpired { time, next_update } => CertificateError::ExpiredRevocationListContext { time, next_update },
+        Fault::UnknownIssuer => CertificateError::UnknownIssuer,
+        Fault::UnknownRevocationStatus => CertificateError::UnknownRevocationStatus,
+        Fault::InvalidSignatureForPublicKey => CertificateError::BadSignature,
+        other => CertificateError::Other(OtherError(Arc::new(UnfitCertificate(other)))),
+    })
+}
+
+/// A certificate that rustls has no word for.
+#[derive(Debug, thiserror::Error)]
+#[error("its certificate cannot be used: {0}")]
+struct UnfitCertificate(webpki::Error);

@@ -1,0 +1,246 @@
+//! Cursors of a session.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bson::{Document, RawDocument};
+use futures_core::Stream;
+use mongo_actors_protocol::{address::ServerAddress, command::Namespace};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{RawBatch, core::Core};
+use crate::{
+    decode::decode,
+    error::{Error, Result},
+    session::ClientSession,
+};
+
+/// The results of a query or command in a session. It is read with the session at hand, which is free for other
+/// operations in between.
+///
+/// ```no_run
+/// # async fn example(client: mongo_actors::Client, orders: mongo_actors::Collection) -> mongo_actors::error::Result<()> {
+/// use mongo_actors::bson::doc;
+///
+/// let mut session = client.start_session().await?;
+/// let mut open = orders.find(doc! { "open": true }).session(&mut session).await?;
+/// while let Some(order) = open.next(&mut session).await.transpose()? {
+///     orders.update_one(order, doc! { "$set": { "open": false } }).session(&mut session).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Dropping the cursor lets the driver close it on the server, in the background.
+#[must_use = "a cursor returns nothing unless it is read, and is closed when it is dropped"]
+pub struct SessionCursor<T = Document> {
+    core: Box<Core>,
+    documents: PhantomData<fn() -> T>,
+}
+
+impl<T> SessionCursor<T> {
+    pub(crate) fn of(core: Core) -> Self {
+        Self { core: Box::new(core), documents: PhantomData }
+    }
+
+    /// The same cursor, its documents read as `U`.
+    pub fn with_type<U>(self) -> SessionCursor<U> {
+        SessionCursor { core: self.core, documents: PhantomData }
+    }
+
+    /// Steps to the next document, which [`current`](Self::current) then gives. Waits for it if it has not arrived yet.
+    /// False at the end.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::error::ErrorKind::InvalidArgument) for another session than the cursor's, and those
+    /// of asking for more documents. After the latter the cursor is at its end.
+    ///
+    /// # Cancel safety
+    /// No document is lost when the future is dropped. The request for more goes on; the session's next operation
+    /// waits for it.
+    pub async fn advance(&mut self, session: &mut ClientSession) -> Result<bool> {
+        self.core.check_session(session)?;
+        poll_fn(|cx| self.core.poll_batch(cx, true)).await?;
+        self.core.step()
+    }
+
+    /// The document that the last [`advance`](Self::advance) stepped to; none before the first and after the end.
+    pub fn current(&self) -> Option<&RawDocument> {
+        self.core.current().and_then(|document| RawDocument::from_bytes(document).ok())
+    }
+
+    /// The current document as `T`, which may borrow from it.
+    ///
+    /// # Errors
+    /// [`InvalidOperation`](crate::error::ErrorKind::InvalidOperation) when there is no current document,
+    /// [`Deserialization`](crate::error::ErrorKind::Deserialization) when it does not fit `T`.
+    pub fn deserialize_current<'a>(&'a self) -> Result<T>
+    where
+        T: Deserialize<'a>,
+    {
+        let document = self.core.current();
+        let document = document.ok_or_else(|| {
+            Error::invalid_operation("the cursor has no current document: call advance first, and see that it is true")
+        })?;
+        decode(document, self.core.codec())
+    }
+
+    /// The next batch of documents, which are not copied. Waits for it if it has not arrived yet. None at the end.
+    ///
+    /// # Errors
+    /// Those of [`advance`](Self::advance).
+    ///
+    /// # Cancel safety
+    /// As [`advance`](Self::advance).
+    pub async fn next_raw_batch(&mut self, session: &mut ClientSession) -> Result<Option<RawBatch>> {
+        self.core.check_session(session)?;
+        let more = poll_fn(|cx| self.core.poll_batch(cx, true)).await?;
+        Ok(more.then(|| RawBatch::new(self.core.take_batch())))
+    }
+
+    /// Whether a document has arrived that was not handed out yet.
+    pub fn has_next(&self) -> bool {
+        self.core.has_next()
+    }
+
+    /// Whether there may be more documents. It may be true and nothing may come.
+    pub fn is_alive(&self) -> bool {
+        self.core.is_alive()
+    }
+
+    /// The server's number for the cursor; 0 after it was closed there.
+    pub fn cursor_id(&self) -> Option<i64> {
+        self.core.id()
+    }
+
+    /// The server that it is on; none when there was nothing to open it for.
+    pub fn address(&self) -> Option<&ServerAddress> {
+        self.core.server()
+    }
+
+    /// The collection that it is of, as the server names it.
+    pub fn namespace(&self) -> Option<&Namespace> {
+        self.core.namespace()
+    }
+
+    /// How many documents were handed out so far.
+    pub fn retrieved(&self) -> u64 {
+        self.core.retrieved()
+    }
+
+    /// How many documents later batches shall have; 0 leaves it to the server.
+    pub fn set_batch_size(&mut self, batch_size: u32) {
+        self.core.terms.batch_size = Some(batch_size);
+    }
+
+    /// Closes the cursor on its server and waits for that. An error is left to the driver to deal with, in the
+    /// background. Dropping the cursor does the same without waiting.
+    ///
+    /// # Cancel safety
+    /// The cursor is closed when the future is dropped.
+    pub async fn close(mut self, session: &mut ClientSession) {
+        if self.core.check_session(session).is_ok() {
+            self.core.close().await;
+        }
+    }
+}
+
+impl<T: DeserializeOwned> SessionCursor<T> {
+    /// The next document. Waits for it if it has not arrived yet. None at the end.
+    ///
+    /// # Errors
+    /// Those of [`advance`](Self::advance), and [`Deserialization`](crate::error::ErrorKind::Deserialization) for a
+    /// document that does not fit `T`, after which the next call goes on with the document behind it.
+    ///
+    /// # Cancel safety
+    /// As [`advance`](Self::advance).
+    pub async fn next(&mut self, session: &mut ClientSession) -> Option<Result<T>> {
+        let mut stream = self.stream(session);
+        poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await
+    }
+
+    /// As [`next`](Self::next), the error first.
+    ///
+    /// # Errors
+    /// Those of [`next`](Self::next).
+    ///
+    /// # Cancel safety
+    /// As [`advance`](Self::advance).
+    pub async fn try_next(&mut self, session: &mut ClientSession) -> Result<Option<T>> {
+        self.next(session).await.transpose()
+    }
+
+    /// The next document, if it has arrived or the server has one at hand: asks it once at most. None when nothing
+    /// came; whether something may come later is told by [`is_alive`](Self::is_alive).
+    ///
+    /// # Errors
+    /// Those of [`next`](Self::next).
+    ///
+    /// # Cancel safety
+    /// As [`advance`](Self::advance).
+    pub async fn try_next_nonblocking(&mut self, session: &mut ClientSession) -> Result<Option<T>> {
+        self.core.check_session(session)?;
+        poll_fn(|cx| self.core.poll_batch(cx, false)).await?;
+        self.core.decode_next().transpose()
+    }
+
+    /// All documents from here on.
+    ///
+    /// # Errors
+    /// Those of [`next`](Self::next); what was read until then is lost.
+    ///
+    /// # Cancel safety
+    /// Documents that were read until then are lost when the future is dropped.
+    pub async fn to_vec(&mut self, session: &mut ClientSession) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        while let Some(document) = self.try_next(session).await? {
+            all.push(document);
+        }
+        Ok(all)
+    }
+
+    /// A [`Stream`] of the documents from here on, which borrows cursor and session. The cursor goes on behind what was
+    /// taken from the stream.
+    pub fn stream<'a>(&'a mut self, session: &'a mut ClientSession) -> SessionCursorStream<'a, T> {
+        SessionCursorStream { cursor: self, session }
+    }
+}
+
+/// The documents of a [`SessionCursor`] as a [`Stream`]. Made by [`SessionCursor::stream`].
+#[must_use = "a stream returns nothing unless it is read"]
+pub struct SessionCursorStream<'a, T = Document> {
+    cursor: &'a mut SessionCursor<T>,
+    session: &'a mut ClientSession,
+}
+
+impl<T: DeserializeOwned> Stream for SessionCursorStream<'_, T> {
+    type Item = Result<T>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        let Self { cursor, session } = self.get_mut();
+        if let Err(error) = cursor.core.check_session(session) {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match ready!(cursor.core.poll_batch(cx, true)) {
+            Ok(_) => Poll::Ready(cursor.core.decode_next()),
+            Err(error) => Poll::Ready(Some(Err(error))),
+        }
+    }
+}
+
+impl<T> fmt::Debug for SessionCursor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.core.fmt(f)
+    }
+}
+
+impl<T> fmt::Debug for SessionCursorStream<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cursor.fmt(f)
+    }
+}

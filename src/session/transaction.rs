@@ -1,0 +1,168 @@
+//! Starting, committing and aborting transactions.
+
+use std::time::Duration;
+
+use mongo_actors_protocol::{
+    command::{AbortTransaction, CommitTransaction},
+    concern::{ReadConcern, WriteConcern},
+    selection::SelectionCriteria,
+    transaction::{Ending, TransactionError, TransactionOptions},
+};
+
+use super::ClientSession;
+use crate::{
+    action::{ActionFuture, awaitable, confirmed},
+    error::{Error, Result},
+    executor::Prepared,
+};
+
+impl ClientSession {
+    /// Starts a transaction. Awaiting it asks no server: the first operation begins the transaction there.
+    ///
+    /// Operations belong to the transaction when they are given the session. Concerns and read preferences of clients,
+    /// databases and collections do not apply to them: a transaction has its own, and reads from the primary. An error
+    /// of the server usually means that it has aborted the transaction.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mongo_actors::Client) -> mongo_actors::error::Result<()> {
+    /// use mongo_actors::{Collection, bson::doc, concern::WriteConcern};
+    ///
+    /// let accounts: Collection = client.database("bank").collection("accounts");
+    /// let mut session = client.start_session().await?;
+    /// session.start_transaction().write_concern(WriteConcern::majority()).await?;
+    /// accounts.update_one(doc! { "_id": 1 }, doc! { "$inc": { "euros": -5 } }).session(&mut session).await?;
+    /// accounts.update_one(doc! { "_id": 2 }, doc! { "$inc": { "euros": 5 } }).session(&mut session).await?;
+    /// session.commit_transaction().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidOperation`](crate::error::ErrorKind::InvalidOperation) while a transaction is active, in a snapshot
+    /// session, and when the session has ended; [`Configuration`](crate::error::ErrorKind::Configuration) for an
+    /// unacknowledged write concern.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the session as it is.
+    pub fn start_transaction(&mut self) -> StartTransaction<'_> {
+        StartTransaction { session: self, options: TransactionOptions::default() }
+    }
+
+    /// Commits the transaction.
+    ///
+    /// The driver repeats it once after errors that allow it. An error labelled
+    /// [`UnknownTransactionCommitResult`](crate::error::labels::UNKNOWN_TRANSACTION_COMMIT_RESULT) leaves open whether
+    /// it was committed: calling this again is safe. One labelled
+    /// [`TransientTransactionError`](crate::error::labels::TRANSIENT_TRANSACTION_ERROR) means that it was not, and that
+    /// the whole transaction may be repeated. Repetitions wait for a majority of the members.
+    ///
+    /// # Errors
+    /// [`InvalidOperation`](crate::error::ErrorKind::InvalidOperation) when there is no transaction, when it was
+    /// aborted, and when one of its operations was dropped before it ended. Those of reaching a server and of its
+    /// refusal, and [`WriteConcern`](crate::error::ErrorKind::WriteConcern).
+    ///
+    /// # Cancel safety
+    /// The transaction may or may not be committed when the future is dropped, but never in part. Calling this again
+    /// tells.
+    pub async fn commit_transaction(&mut self) -> Result<()> {
+        self.check_alive()?;
+        match self.shared.with(|state| state.transaction.commit())? {
+            Ending::Nothing => Ok(()),
+            Ending::Send => {
+                let max_time = self.shared.with(|state| state.transaction.options().max_commit_time);
+                let prepared = Prepared::ending(&self.client, &CommitTransaction { max_time }, &self.shared)?;
+                self.client.execute(prepared).await?.finish(confirmed)
+            }
+        }
+    }
+
+    /// Aborts the transaction: nothing of it remains. Errors of the server are of no consequence, and not reported: it
+    /// aborts by itself in the end.
+    ///
+    /// # Errors
+    /// [`InvalidOperation`](crate::error::ErrorKind::InvalidOperation) when there is no transaction, and when it was
+    /// committed or aborted before.
+    ///
+    /// # Cancel safety
+    /// The transaction is aborted all the same when the future is dropped, sooner or later.
+    pub async fn abort_transaction(&mut self) -> Result<()> {
+        self.check_alive()?;
+        // An operation that was dropped may still be with the server, and have begun the transaction there.
+        self.shared.idle().await;
+        match self.shared.with(|state| state.transaction.abort())? {
+            Ending::Nothing => self.shared.unpin(),
+            Ending::Send => {
+                let prepared = Prepared::ending(&self.client, &AbortTransaction, &self.shared)?;
+                if let Err(error) = self.client.execute(prepared).await {
+                    tracing::debug!(target: "mongo_actors::client", %error, "a transaction was not aborted on its server");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Starts a transaction. Made by [`ClientSession::start_transaction`].
+#[must_use = "a transaction is started when this is awaited"]
+pub struct StartTransaction<'a> {
+    session: &'a mut ClientSession,
+    options: TransactionOptions,
+}
+
+impl StartTransaction<'_> {
+    /// Replaces all options at once.
+    pub fn with_options(mut self, options: impl Into<Option<TransactionOptions>>) -> Self {
+        self.options = options.into().unwrap_or_default();
+        self
+    }
+
+    /// Which data the transaction reads. Default: the session's, else the client's.
+    pub fn read_concern(mut self, concern: impl Into<ReadConcern>) -> Self {
+        self.options.read_concern = Some(concern.into());
+        self
+    }
+
+    /// How many members must confirm the commit. Default: the session's, else the client's.
+    pub fn write_concern(mut self, concern: impl Into<WriteConcern>) -> Self {
+        self.options.write_concern = Some(concern.into());
+        self
+    }
+
+    /// Where reads go. Transactions can only read from the primary: anything else fails the first read. Default: the
+    /// session's, else the client's.
+    pub fn selection_criteria(mut self, criteria: impl Into<SelectionCriteria>) -> Self {
+        self.options.selection_criteria = Some(criteria.into());
+        self
+    }
+
+    /// How long the server may work on one commit, in whole milliseconds. Default: the session's, else no limit.
+    pub fn max_commit_time(mut self, limit: Duration) -> Self {
+        self.options.max_commit_time = Some(limit);
+        self
+    }
+
+    async fn start(self) -> Result<()> {
+        let Self { session, options } = self;
+        session.check_alive()?;
+        // What an operation that was dropped brings back must not be taken for news of this transaction.
+        session.shared.idle().await;
+        let options = options.over(&session.default_transaction_options());
+        session.shared.with(|state| -> Result<()> {
+            if state.is_snapshot() {
+                return Err(TransactionError::Snapshot.into());
+            }
+            state.transaction.check_start(&options)?;
+            let number = state.server_mut().map(|server| server.next_txn_number());
+            let number = number.ok_or_else(|| Error::invalid_operation("the session has ended: start another one"))?;
+            Ok(state.transaction.start(options, number)?)
+        })?;
+        session.shared.unpin();
+        Ok(())
+    }
+}
+
+awaitable! { ['a] StartTransaction<'a> => () {
+    fn into_future(self) -> Self::IntoFuture {
+        ActionFuture::new(self.start())
+    }
+} }
