@@ -7,6 +7,10 @@ pub use mongo_actors_protocol::{
         credential::{AuthMechanism, Credential, MechanismProperties},
         secret::Secret,
     },
+    bulk::{
+        BulkWriteOptions, ClientBulkWriteOptions, DeleteManyModel, DeleteOneModel, InsertOneModel, NamespacedWrite,
+        ReplaceOneModel, UpdateManyModel, UpdateOneModel, WriteModel,
+    },
     command::{
         AggregateOptions, ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CollationAlternate,
         CollationCaseFirst, CollationMaxVariable, CollationStrength, CommitQuorum, CountOptions,

@@ -1,6 +1,12 @@
 //! What operations return.
 
-pub use mongo_actors_protocol::command::{
-    BuildInfo, CollectionSpecification, CollectionSpecificationInfo, CollectionType, DatabaseSpecification,
-    DeleteResult, InsertManyResult, InsertOneResult, UpdateResult,
+pub use mongo_actors_protocol::{
+    bulk::{
+        BulkWriteResult, ClientBulkWriteResult, ClientDeleteResult, ClientInsertOneResult, ClientUpdateResult,
+        VerboseResults,
+    },
+    command::{
+        BuildInfo, CollectionSpecification, CollectionSpecificationInfo, CollectionType, DatabaseSpecification,
+        DeleteResult, InsertManyResult, InsertOneResult, UpdateResult,
+    },
 };

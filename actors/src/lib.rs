@@ -27,6 +27,9 @@ pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure}
 pub use net::DnsError;
 pub use reaper::KillCursors;
 pub use runtime::{ActorEntry, ActorPath, Death, Placement, RestartBudget, Role};
+#[cfg(feature = "chaos")]
+#[doc(hidden)]
+pub use runtime::{Fault, FaultOrder, Firings, Moment};
 pub use seedlist::{SeedlistError, resolve_seedlist};
 #[doc(hidden)]
 pub use settings::Conformance;

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod auth;
+pub mod bulk;
 pub mod cmap;
 pub mod command;
 pub mod compression;

@@ -4,8 +4,9 @@ use std::{borrow::Borrow, marker::PhantomData, sync::Arc, time::Duration};
 
 use bson::oid::ObjectId;
 use mongo_actors_engine::Limits;
-use mongo_actors_protocol::command::{
-    InsertBatch, InsertOne as InsertOneCommand, InsertOneOptions, InsertOneResult, WriteLimits,
+use mongo_actors_protocol::{
+    bulk::{Items, WriteBatch},
+    command::{InsertOne as InsertOneCommand, InsertOneOptions, InsertOneResult, WriteLimits},
 };
 use serde::Serialize;
 
@@ -93,8 +94,10 @@ awaitable! { ['a, T: Serialize + 'a, D: Borrow<T>] InsertOne<'a, T, D> => Insert
 
 /// The server takes less than the one that the document was encoded for: tries again if the document is small enough.
 async fn insert_again(client: &Client, prepared: &Prepared, limits: Limits) -> Result<Executed> {
-    let whole = InsertBatch { request: prepared.operation.request.clone(), first: 0 };
-    let Some(batch) = whole.split(write_limits(limits))?.pop() else {
+    let (request, properties) = (prepared.operation.request.clone(), InsertOneCommand::properties());
+    let limits_of_server = write_limits(limits);
+    let whole = WriteBatch { request, properties, limits: limits_of_server, items: Items::default() };
+    let Some(batch) = whole.split(limits_of_server)?.pop() else {
         return Err(Error::invalid_argument("documents", "there must be at least one"));
     };
     client.execute(prepared.with_request(batch.request, limits)).await

@@ -11,7 +11,10 @@
 mod setters;
 
 mod aggregate;
+mod batches;
+mod bulk_write;
 mod client_admin;
+mod client_bulk_write;
 mod collection_admin;
 mod count;
 mod database_admin;
@@ -29,6 +32,8 @@ mod run_command;
 mod search_index;
 mod update;
 
+#[cfg(test)]
+mod bulk_tests;
 #[cfg(test)]
 mod tests;
 
@@ -48,7 +53,9 @@ use mongo_actors_protocol::{
 
 pub use self::{
     aggregate::Aggregate,
+    bulk_write::BulkWrite,
     client_admin::{ListDatabaseNames, ListDatabases},
+    client_bulk_write::ClientBulkWrite,
     collection_admin::{CollectionCreationOptions, DropCollection, RenameCollection, ValidateCollection},
     count::{CountDocuments, EstimatedDocumentCount},
     database_admin::{CreateCollection, DropDatabase, ListCollectionNames, ListCollections},

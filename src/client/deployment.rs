@@ -107,7 +107,7 @@ impl Client {
         selected.map_err(|failure| Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent))
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         let timeout = self.options().timeout.filter(|timeout| *timeout != Duration::ZERO)?;
         Instant::now().checked_add(timeout)
     }

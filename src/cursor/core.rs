@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -14,9 +14,10 @@ use bytes::Bytes;
 use mongo_actors_engine::{ConnectionInfo, HeldSession, Lease, SessionMark};
 use mongo_actors_protocol::{
     address::ServerAddress,
-    command::{Batch, Command, CursorReply, CursorType, GetMore, Namespace},
+    command::{Batch, Command, CursorReply, CursorType, GetMore, InvalidReply, Namespace},
     options::CodecOptions,
     retry::Budget,
+    wire::ReplyBody,
 };
 
 use serde::de::DeserializeOwned;
@@ -26,7 +27,7 @@ use crate::{
     client::Client,
     decode::decode,
     error::{Error, ErrorKind, Result},
-    executor::{Ended, Executed, Prepared},
+    executor::{Ended, Executed, Home, Prepared},
     session::ClientSession,
 };
 
@@ -101,6 +102,34 @@ impl Core {
         core.session = session.map(|session| session.shared().mark());
         core.install(executed)?;
         Ok(core)
+    }
+
+    /// The same for a reply that has more to tell than its cursor, and keeps its body.
+    pub(crate) fn opened_by(
+        client: &Client,
+        codec: &CodecOptions,
+        terms: Terms,
+        executed: &mut Executed,
+        session: Option<&ClientSession>,
+    ) -> Result<Self> {
+        let mut core = Self::new(client.clone(), codec.clone(), None, terms, State::Closed);
+        core.session = session.map(|session| session.shared().mark());
+        if let (Some(body), Some(home)) = (executed.body.clone(), executed.home.take()) {
+            core.settle(&body, home)?;
+        }
+        Ok(core)
+    }
+
+    /// The next document, for which a batch is fetched if need be.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            if let Some(document) = self.next_document() {
+                return document.map(Some);
+            }
+            if !poll_fn(|cx| self.poll_batch(cx, true)).await? {
+                return Ok(None);
+            }
+        }
     }
 
     fn new(client: Client, codec: CodecOptions, origin: Option<Box<FindOrigin>>, terms: Terms, state: State) -> Self {
@@ -306,19 +335,17 @@ impl Core {
 
     fn install(&mut self, mut executed: Executed) -> Result<()> {
         let (Some(body), Some(home)) = (executed.body.take(), executed.home.take()) else { return Ok(()) };
-        let read = || {
-            let cursor = CursorReply::read(body.as_document())?;
-            let namespace = if cursor.id == 0 { None } else { Some(cursor.namespace()?) };
-            Ok((cursor.id, namespace, cursor.documents(&body)?))
-        };
-        let (id, namespace, batch) = match read() {
-            Ok(read) => read,
-            Err(error) => {
-                let error: mongo_actors_protocol::command::InvalidReply = error;
-                executed.body = Some(body);
-                return Err(executed.explain(error.into()));
-            }
-        };
+        self.settle(&body, home).map_err(|error| {
+            executed.body = Some(body);
+            executed.explain(error.into())
+        })
+    }
+
+    /// Takes the cursor of a reply.
+    fn settle(&mut self, body: &ReplyBody, home: Home) -> std::result::Result<(), InvalidReply> {
+        let cursor = CursorReply::read(body.as_document())?;
+        let namespace = if cursor.id == 0 { None } else { Some(cursor.namespace()?) };
+        let (id, batch) = (cursor.id, cursor.documents(body)?);
         self.server = Some(home.server);
         self.batch = batch;
         if let Some(namespace) = namespace {

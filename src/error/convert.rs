@@ -133,7 +133,9 @@ fn check_out_kind(error: &CheckOutError<EstablishError>) -> (ErrorKind, Option<R
         CheckOutError::PoolClosed(_) | CheckOutError::PoolCleared(_) => {
             ErrorKind::ConnectionPoolCleared { reason: error.to_string() }
         }
-        CheckOutError::Lost | CheckOutError::Cancelled => ErrorKind::ConnectionFailure { reason: error.to_string() },
+        CheckOutError::Lost | CheckOutError::Dismissed | CheckOutError::Cancelled => {
+            ErrorKind::ConnectionFailure { reason: error.to_string() }
+        }
     };
     (kind, None)
 }
@@ -160,6 +162,13 @@ fn establish_kind(error: &EstablishError) -> (ErrorKind, Option<Response>) {
 fn unsupported(error: &mongo_actors_protocol::command::Unsupported) -> ErrorKind {
     use mongo_actors_protocol::command::Unsupported;
 
+    if let Unsupported::Server { option: "bulkWrite", needed, found } = error {
+        let reason = format!(
+            "bulk writes of a client need a server with wire version {needed} (8.0) or higher, and this one has \
+             {found}; use those of a collection"
+        );
+        return ErrorKind::InvalidOperation { reason: reason.into() };
+    }
     let options = match error {
         Unsupported::Server { option, .. } => vec![Cow::Borrowed(*option)],
         Unsupported::Unacknowledged { option } => vec![Cow::Borrowed(*option), "w".into()],
@@ -262,6 +271,10 @@ impl From<EncodeError> for Error {
         match error {
             EncodeError::InvalidName(error) => Self::new(ErrorKind::InvalidName(error)),
             EncodeError::InvalidArgument { argument, reason } => Self::invalid_argument(argument, reason),
+            EncodeError::InvalidModel { index, argument, reason } => Self::new(ErrorKind::InvalidArgument {
+                argument: format!("writes[{index}].{argument}").into(),
+                reason: reason.into(),
+            }),
             EncodeError::DocumentTooLarge { index, size, limit } => {
                 Self::new(ErrorKind::DocumentTooLarge { index, size, limit })
             }
@@ -272,6 +285,13 @@ impl From<EncodeError> for Error {
             EncodeError::Bson(source) => Self::invalid_document(source),
             other => Self::new(ErrorKind::InvalidDocument { index: None, reason: other.to_string() }),
         }
+    }
+}
+
+impl Error {
+    /// An option that no server honours in this form.
+    pub(crate) fn unsupported(error: mongo_actors_protocol::command::Unsupported) -> Self {
+        Self::new(unsupported(&error)).with_source(error)
     }
 }
 

@@ -27,7 +27,7 @@ impl fmt::Display for Error {
             write!(f, "; also, {error}")?;
         }
         match &inner.partial {
-            Some(partial) => write!(f, "; {} documents were inserted before", partial.inserted_ids.len()),
+            Some(partial) => write!(f, "; {partial}"),
             None => Ok(()),
         }
     }
@@ -69,6 +69,8 @@ fn write_kind(f: &mut fmt::Formatter<'_>, kind: &ErrorKind, context: &Context) -
             write!(f, "the driver's actors are down, and will be started again: {reason}")
         }
         ErrorKind::InsertMany(error) => write!(f, "{error}"),
+        ErrorKind::BulkWrite(error) => write!(f, "{error}"),
+        ErrorKind::ClientBulkWrite(error) => write!(f, "{error}"),
         kind => write_remote(f, kind, context),
     }
 }

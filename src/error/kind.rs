@@ -8,7 +8,7 @@ use mongo_actors_protocol::{
     error::{CommandError, WriteConcernError, WriteError},
 };
 
-use super::InsertManyError;
+use super::{BulkWriteError, ClientBulkWriteError, InsertManyError};
 
 /// What happened. The families that kinds belong to are told by the methods of [`Error`](super::Error).
 #[derive(Clone, Debug)]
@@ -139,6 +139,10 @@ pub enum ErrorKind {
     DuplicateKey(WriteError),
     /// Documents of an insert of several failed, or its write concern was not satisfied.
     InsertMany(InsertManyError),
+    /// Writes of a bulk write to a collection failed, or its write concern was not satisfied.
+    BulkWrite(BulkWriteError),
+    /// Writes of a client's bulk write failed, or its write concern was not satisfied.
+    ClientBulkWrite(ClientBulkWriteError),
     /// An actor of the driver died while it held the operation. The client heals by itself.
     Abandoned,
     /// The driver's actors could not be kept alive. The client tries again by itself; see `Client::restart`.
@@ -160,6 +164,8 @@ impl ErrorKind {
             Self::WriteConcern(error) | Self::WriteConcernTimeout(error) => Some((error.code, &error.code_name)),
             Self::Write(error) | Self::DuplicateKey(error) => Some((error.code, &error.code_name)),
             Self::InsertMany(error) => error.code(),
+            Self::BulkWrite(error) => error.errors().code(),
+            Self::ClientBulkWrite(error) => error.errors().code(),
             _ => None,
         }
     }
@@ -189,6 +195,8 @@ impl ErrorKind {
             Self::WriteConcern(error) | Self::WriteConcernTimeout(error) => Some(error),
             Self::Write(error) | Self::DuplicateKey(error) => Some(error),
             Self::InsertMany(error) => Some(error),
+            Self::BulkWrite(error) => Some(error),
+            Self::ClientBulkWrite(error) => Some(error),
             _ => None,
         }
     }

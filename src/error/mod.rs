@@ -4,6 +4,7 @@
 //! [`outcome`](Error::outcome) what became of the operation, and [`attempts`](Error::attempts) what was tried.
 
 mod attempt;
+mod bulk_write;
 mod convert;
 mod display;
 mod insert_many;
@@ -25,7 +26,13 @@ pub use mongo_actors_protocol::{
     selection::SelectionError,
 };
 
-pub use self::{attempt::Attempt, insert_many::InsertManyError, kind::ErrorKind};
+pub(crate) use self::bulk_write::Partial;
+pub use self::{
+    attempt::Attempt,
+    bulk_write::{BulkWriteError, ClientBulkWriteError},
+    insert_many::InsertManyError,
+    kind::ErrorKind,
+};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -60,7 +67,7 @@ struct Inner {
     context: Context,
     response: Option<Response>,
     write_concern_error: Option<WriteConcernError>,
-    partial: Option<Arc<InsertManyError>>,
+    partial: Option<Arc<Partial>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -153,7 +160,7 @@ impl Error {
         self.change(|inner| inner.write_concern_error = error)
     }
 
-    pub(crate) fn with_partial_insert(self, partial: InsertManyError) -> Self {
+    pub(crate) fn with_partial(self, partial: Partial) -> Self {
         self.change(|inner| inner.partial = Some(Arc::new(partial)))
     }
 
@@ -230,6 +237,8 @@ impl Error {
         match self.kind() {
             ErrorKind::WriteConcern(error) | ErrorKind::WriteConcernTimeout(error) => Some(error),
             ErrorKind::InsertMany(error) => error.write_concern_errors.first(),
+            ErrorKind::BulkWrite(error) => error.write_concern_errors.first(),
+            ErrorKind::ClientBulkWrite(error) => error.write_concern_errors.first(),
             _ => self.0.write_concern_error.as_ref(),
         }
     }
@@ -239,7 +248,34 @@ impl Error {
     pub fn partial_insert(&self) -> Option<&InsertManyError> {
         match self.kind() {
             ErrorKind::InsertMany(error) => Some(error),
-            _ => self.0.partial.as_deref(),
+            _ => match self.0.partial.as_deref() {
+                Some(Partial::InsertMany(partial)) => Some(partial),
+                _ => None,
+            },
+        }
+    }
+
+    /// What a bulk write to a collection achieved before it failed, also when the connection was lost halfway or a
+    /// write could not be encoded.
+    pub fn partial_bulk_write(&self) -> Option<&BulkWriteError> {
+        match self.kind() {
+            ErrorKind::BulkWrite(error) => Some(error),
+            _ => match self.0.partial.as_deref() {
+                Some(Partial::BulkWrite(partial)) => Some(partial),
+                _ => None,
+            },
+        }
+    }
+
+    /// What a client's bulk write achieved before it failed, also when the connection was lost halfway or a write could
+    /// not be encoded.
+    pub fn partial_client_bulk_write(&self) -> Option<&ClientBulkWriteError> {
+        match self.kind() {
+            ErrorKind::ClientBulkWrite(error) => Some(error),
+            _ => match self.0.partial.as_deref() {
+                Some(Partial::ClientBulkWrite(partial)) => Some(partial),
+                _ => None,
+            },
         }
     }
 
@@ -250,6 +286,8 @@ impl Error {
             ErrorKind::WriteConcern(error) => error.is_timeout(),
             ErrorKind::Write(error) => error.is_max_time_expired(),
             ErrorKind::InsertMany(error) => error.is_timeout(),
+            ErrorKind::BulkWrite(error) => error.errors().is_timeout(),
+            ErrorKind::ClientBulkWrite(error) => error.errors().is_timeout(),
             kind => kind.is_timeout(),
         }
     }
@@ -286,6 +324,8 @@ impl Error {
                 | ErrorKind::Write(_)
                 | ErrorKind::DuplicateKey(_)
                 | ErrorKind::InsertMany(_)
+                | ErrorKind::BulkWrite(_)
+                | ErrorKind::ClientBulkWrite(_)
         )
     }
 
@@ -305,6 +345,8 @@ impl Error {
         match self.kind() {
             ErrorKind::DuplicateKey(_) => true,
             ErrorKind::InsertMany(error) => error.write_errors.iter().any(WriteError::is_duplicate_key),
+            ErrorKind::BulkWrite(error) => error.errors().is_duplicate_key(),
+            ErrorKind::ClientBulkWrite(error) => error.errors().is_duplicate_key(),
             _ => false,
         }
     }

@@ -14,7 +14,7 @@ use mongo_actors_protocol::{
     selection::{SelectionCriteria, SelectionError},
 };
 
-use super::{Attempt, Context, Error, ErrorKind, InsertManyError};
+use super::{Attempt, Context, Error, ErrorKind, InsertManyError, Partial};
 
 fn failure(cause: Cause, stage: Stage) -> Failure {
     let server = Arc::new(ServerDescription::unknown("db0".parse().unwrap()));
@@ -161,7 +161,7 @@ fn what_was_inserted_before_is_told() {
     let error = Error::new(ErrorKind::OperationTimeout)
         .with_context(context)
         .with_outcome(Outcome::Unknown)
-        .with_partial_insert(partial.clone());
+        .with_partial(Partial::InsertMany(partial.clone()));
     assert_eq!(error.partial_insert(), Some(&partial));
     assert_eq!(
         error.to_string(),

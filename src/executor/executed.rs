@@ -72,11 +72,22 @@ impl Executed {
         }
     }
 
-    /// A failure that is a success after all: the reply, if there is one, has a result.
-    pub(super) fn despite(failure: &Failure, body: Option<ReplyBody>, facts: Facts, history: History) -> Self {
+    /// A failure that is a success after all: the reply, if there is one, has a result. `session` is the one that it
+    /// was executed in.
+    pub(super) fn despite(
+        failure: &Failure,
+        body: Option<ReplyBody>,
+        session: Option<HeldSession>,
+        facts: Facts,
+        history: History,
+    ) -> Self {
+        let home = failure.connection.clone().map(|connection| {
+            let server = connection.address.clone();
+            Home { server, connection, session, lease: None }
+        });
         Self {
             body,
-            home: None,
+            home,
             command: facts.command,
             kind: facts.retry.kind,
             server: failure.server.as_ref().map(|server| Arc::new(server.address.clone())),

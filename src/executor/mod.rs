@@ -28,7 +28,7 @@ use mongo_actors_protocol::{
     wire::ReplyBody,
 };
 
-pub(crate) use self::executed::{Ended, Executed};
+pub(crate) use self::executed::{Ended, Executed, Home};
 use crate::{
     client::Client,
     error::{Error, ErrorKind, Result},
@@ -107,6 +107,11 @@ impl<'a> Call<'a> {
 
     pub(crate) fn in_session(self, session: Option<&'a ClientSession>) -> Self {
         Self { session, ..self }
+    }
+
+    /// The application's session, if the operation was given one.
+    pub(crate) fn given_session(&self) -> Option<&'a ClientSession> {
+        self.session
     }
 
     /// Which servers to ask unless the operation says otherwise, whatever it inherits.

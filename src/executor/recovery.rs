@@ -1,6 +1,6 @@
 //! The long path: an attempt has failed.
 
-use mongo_actors_engine::{Answer, Cause, Failure, Unanswered};
+use mongo_actors_engine::{Answer, Cause, Failure, HeldSession, Unanswered};
 use mongo_actors_protocol::{
     error::Labels,
     retry::{Decision, OperationKind, Outcome, RetryPlan},
@@ -52,10 +52,11 @@ pub(super) async fn recover(
             return Ok(Ended::TooLarge { limits, prepared: Box::new(prepared) });
         }
         match decide(&mut plan, &setback.failure, &facts, &mut attempts, within.as_deref()) {
-            Decision::GiveUp => return conclude(plan, facts, attempts),
+            Decision::GiveUp => return conclude(plan, facts, attempts, setback.session),
             Decision::RetryNow => {}
             Decision::RetryAfter(pause) => tokio::time::sleep(pause).await,
         }
+        setback.operation.last_attempt = !plan.would_repeat();
         let lent = match within.as_mut() {
             Some(within) => Some(within.lend(&mut setback.operation).await?),
             None => None,
@@ -92,7 +93,12 @@ fn decide(
 }
 
 /// No attempt is left: what is reported may still be a result.
-fn conclude(plan: RetryPlan<Reported>, facts: Facts, attempts: Vec<Attempt>) -> Result<Ended> {
+fn conclude(
+    plan: RetryPlan<Reported>,
+    facts: Facts,
+    attempts: Vec<Attempt>,
+    session: Option<HeldSession>,
+) -> Result<Ended> {
     let outcome = plan.outcome();
     let Some(Reported { failure, labels }) = plan.into_error() else {
         return Err(unanswered(&facts, attempts));
@@ -101,10 +107,10 @@ fn conclude(plan: RetryPlan<Reported>, facts: Facts, attempts: Vec<Attempt>) -> 
         Cause::WriteConcern { reply, .. } => {
             let body = Some(reply.clone());
             let history = History { attempts, outcome, labels };
-            Ok(Ended::Done(Executed::despite(&failure, body, facts, history)))
+            Ok(Ended::Done(Executed::despite(&failure, body, session, facts, history)))
         }
         cause if facts.missing_namespace_is_success && is_namespace_not_found(cause) => {
-            Ok(Ended::Done(Executed::despite(&failure, None, facts, History::default())))
+            Ok(Ended::Done(Executed::despite(&failure, None, None, facts, History::default())))
         }
         _ => {
             let writes = facts.retry.kind != OperationKind::Read;

@@ -71,6 +71,7 @@ mod provision;
 mod proxy;
 mod role;
 mod scripted;
+mod secantus;
 mod socks5;
 mod stub;
 mod tls;
@@ -86,6 +87,7 @@ pub use provision::{MONGOD_VARIABLE, Mongod, ProvisionError, Version};
 pub use proxy::{Break, Direction, LoadBalancerProxy, MongosProxy, Proxy, Scope};
 pub use role::Role;
 pub use scripted::{Received, Reply, ScriptedServer, ScriptedServerBuilder};
+pub use secantus::Secantus;
 pub use socks5::{Socks5Server, Socks5ServerBuilder};
 pub use stub::InstantStub;
 pub use tls::{

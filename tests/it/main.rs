@@ -3,12 +3,20 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod auth;
+mod bulk;
+mod cancellation;
 mod commands;
 mod compression;
 mod crud;
+mod cursors;
+mod elections;
 mod examples;
 mod failures;
+mod kit;
+mod misbehaviour;
+mod pools;
 mod prose;
+mod reaching;
 mod routes;
 mod sessions;
 mod srv;

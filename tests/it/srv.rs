@@ -305,11 +305,11 @@ async fn a_sharded_cluster_is_followed_and_a_replica_set_is_not() {
     dns.set_ttl(0);
     let uri = "mongodb+srv://cluster.0.0.1/?tls=false";
     let mut sharded = Follower::start(&dns, uri, true).await;
-    sharded.engine.warm_up().await.unwrap();
+    sharded.engine.warm_up(None).await.unwrap();
     dns.forget("_mongodb._tcp.cluster.0.0.1");
     dns.srv("_mongodb._tcp.cluster.0.0.1", port(&second), "127.0.0.1");
     sharded.wait_for(&[&second.address().to_string()]).await;
-    sharded.engine.warm_up().await.unwrap();
+    sharded.engine.warm_up(None).await.unwrap();
     assert!(sharded.polls());
     sharded.engine.close(None).await;
 
@@ -317,7 +317,7 @@ async fn a_sharded_cluster_is_followed_and_a_replica_set_is_not() {
     let dns = cluster_at(&[port(&primary)]).await;
     dns.set_ttl(0);
     let set = Follower::start(&dns, uri, true).await;
-    set.engine.warm_up().await.unwrap();
+    set.engine.warm_up(None).await.unwrap();
     // The actor ends with its lifeline; its entry goes when its task does.
     let end = Instant::now() + PATIENCE;
     while set.polls() {

@@ -99,7 +99,7 @@ impl<'a> Delete<'a> {
 }
 
 /// The body of a `delete` command without its statements.
-pub(super) fn body(
+pub(crate) fn body(
     namespace: &Namespace,
     ordered: bool,
     let_vars: Option<&Document>,

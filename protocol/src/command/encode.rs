@@ -21,6 +21,16 @@ pub enum EncodeError {
         /// What is wrong with it, and what to pass instead.
         reason: &'static str,
     },
+    /// A write of a bulk write has an argument or option that it does not allow.
+    #[error("invalid argument \"{argument}\" of write {index}: {reason}")]
+    InvalidModel {
+        /// The write's position in the caller's input, from 0.
+        index: usize,
+        /// The argument or option, by its name in the command.
+        argument: &'static str,
+        /// What is wrong with it, and what to pass instead.
+        reason: &'static str,
+    },
     /// A document of a batch is larger than the server takes.
     #[error("document {index} has {size} bytes, and the server accepts at most {limit}")]
     DocumentTooLarge {

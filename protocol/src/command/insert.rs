@@ -4,8 +4,8 @@ use bson::{Bson, RawDocument, RawDocumentBuf, oid::ObjectId, raw::cstr};
 use serde::Serialize;
 
 use super::{
-    DocumentSequence, EncodeError, InsertOneResult, InvalidReply, Namespace, Properties, Request, WriteLimits,
-    WriteReply, Written, encode::append, limits::Splitter,
+    EncodeError, InsertOneResult, InvalidReply, Namespace, Properties, Request, WriteLimits, WriteReply, Written,
+    encode::append, limits::Splitter,
 };
 use crate::{concern::WriteConcern, retry::Operation};
 
@@ -91,7 +91,7 @@ impl InsertOne {
 }
 
 /// The command without its documents.
-pub(super) fn body(
+pub(crate) fn body(
     namespace: &Namespace,
     ordered: bool,
     bypass_document_validation: Option<bool>,
@@ -109,7 +109,7 @@ pub(super) fn body(
 }
 
 /// Encodes one document behind those that are already there, and returns its `_id`.
-pub(super) fn push_document<T: Serialize + ?Sized>(
+pub(crate) fn push_document<T: Serialize + ?Sized>(
     splitter: &mut Splitter,
     document: &T,
     new_id: impl FnOnce() -> ObjectId,
@@ -137,7 +137,7 @@ const OBJECT_ID: u8 = 0x07;
 /// Appends `document` to `buffer`, with an `_id` as its first field if it has none.
 ///
 /// Room for the `_id` is left in front of the document, so that adding it moves nothing.
-fn append_document<T: Serialize + ?Sized>(
+pub(crate) fn append_document<T: Serialize + ?Sized>(
     buffer: &mut Vec<u8>,
     document: &T,
     new_id: impl FnOnce() -> ObjectId,
@@ -160,28 +160,6 @@ fn append_document<T: Serialize + ?Sized>(
         *place = byte;
     }
     Ok(Bson::ObjectId(id))
-}
-
-/// Copies documents that are already encoded, for a server with smaller limits.
-pub(super) fn split_again(
-    limits: WriteLimits,
-    body_len: usize,
-    sequence: &DocumentSequence,
-    first: usize,
-) -> Result<Vec<DocumentSequence>, EncodeError> {
-    let mut splitter = Splitter::new(limits, sequence.identifier, body_len);
-    for document in sequence.iter() {
-        let Ok(document) = document else { break };
-        let start = splitter.buffer().len();
-        splitter.buffer().extend_from_slice(document.as_bytes());
-        splitter.close_document(start, document.as_bytes().len()).map_err(|error| match error {
-            EncodeError::DocumentTooLarge { index, size, limit } => {
-                EncodeError::DocumentTooLarge { index: first + index, size, limit }
-            }
-            other => other,
-        })?;
-    }
-    Ok(splitter.finish())
 }
 
 #[cfg(test)]

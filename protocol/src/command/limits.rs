@@ -110,12 +110,6 @@ impl Splitter {
         (!self.current.is_empty()).then(|| std::mem::replace(&mut self.current, next))
     }
 
-    /// From now on, other limits.
-    pub fn set_limits(&mut self, limits: WriteLimits, body_len: usize) {
-        self.limits = limits;
-        self.budget = limits.documents(body_len, &self.current);
-    }
-
     /// The sequences, none of them empty.
     pub fn finish(mut self) -> Vec<DocumentSequence> {
         if !self.current.is_empty() {

@@ -9,12 +9,12 @@
 //! sent in the unit of the command, which each option names. `read_concern`, `write_concern`, `selection_criteria` and
 //! `max_time` are no part of a body: whoever executes the operation resolves them, and the connection appends them.
 
-mod encode;
+pub(crate) mod encode;
 mod invalid_reply;
 mod limits;
 mod numbers;
 mod properties;
-mod results;
+pub(crate) mod results;
 mod write_reply;
 
 mod collation;
@@ -31,7 +31,7 @@ mod count;
 mod create;
 mod create_indexes;
 mod cursor_reply;
-mod delete;
+pub(crate) mod delete;
 mod distinct;
 mod drop;
 mod drop_indexes;
@@ -41,8 +41,7 @@ mod explain;
 mod find;
 mod find_and_modify;
 mod get_more;
-mod insert;
-mod insert_many;
+pub(crate) mod insert;
 mod kill_cursors;
 mod list_collections;
 mod list_databases;
@@ -50,7 +49,7 @@ mod list_indexes;
 mod rename;
 mod run_command;
 mod search_index;
-mod update;
+pub(crate) mod update;
 mod validate;
 
 pub mod reply;
@@ -85,7 +84,6 @@ pub use self::{
     hint::Hint,
     index_model::{IndexModel, IndexOptions, IndexVersion, Sphere2DIndexVersion, TextIndexVersion},
     insert::{InsertManyOptions, InsertOne, InsertOneOptions},
-    insert_many::{InsertBatch, InsertMany, InsertManyProgress},
     invalid_reply::InvalidReply,
     kill_cursors::KillCursors,
     limits::{Splitter, WriteLimits},

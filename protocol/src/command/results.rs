@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bson::Bson;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Result of inserting one document.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,6 +24,7 @@ pub struct InsertOneResult {
 pub struct InsertManyResult {
     /// The `_id` of each document that was inserted, by its position in the input. When the write was not
     /// acknowledged, those of all that were sent.
+    #[serde(serialize_with = "by_position")]
     pub inserted_ids: BTreeMap<usize, Bson>,
     /// Whether the server confirmed the write.
     #[serde(skip)]
@@ -56,6 +57,14 @@ pub struct DeleteResult {
     /// Whether the server confirmed the write.
     #[serde(skip)]
     pub acknowledged: bool,
+}
+
+/// Positions in the input as keys of a document.
+pub(crate) fn by_position<V: Serialize, S: Serializer>(
+    map: &BTreeMap<usize, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(map.iter().map(|(position, value)| (position.to_string(), value)))
 }
 
 impl InsertOneResult {

@@ -81,9 +81,7 @@ impl UpdateStatement<'_> {
     /// # Errors
     /// [`EncodeError`] for an argument that the operation does not allow.
     pub fn encode(&self) -> Result<RawDocumentBuf, EncodeError> {
-        self.content.validate()?;
-        Hint::validate(self.hint)?;
-        not_empty(self.sort, "sort")?;
+        self.validate()?;
         let mut statement = RawDocumentBuf::new();
         append!(&mut statement;
             "q": self.filter,
@@ -96,6 +94,12 @@ impl UpdateStatement<'_> {
             "sort": self.sort,
         );
         Ok(statement)
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), EncodeError> {
+        self.content.validate()?;
+        Hint::validate(self.hint)?;
+        not_empty(self.sort, "sort")
     }
 
     /// Adds what the statement asks of the server.
@@ -209,7 +213,7 @@ impl<'a> Update<'a> {
 }
 
 /// The body of an `update` command without its statements.
-pub(super) fn body(
+pub(crate) fn body(
     namespace: &Namespace,
     ordered: bool,
     bypass_document_validation: Option<bool>,

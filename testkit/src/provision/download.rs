@@ -64,7 +64,7 @@ fn failure(reason: impl Into<String>) -> ProvisionError {
     ProvisionError::Download { package: PACKAGE, reason: reason.into() }
 }
 
-fn cache_directory() -> Option<PathBuf> {
+pub(crate) fn cache_directory() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
     Some(base.join("mongo-actors"))

