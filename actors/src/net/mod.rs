@@ -5,6 +5,8 @@ pub(crate) mod dns;
 #[cfg(not(feature = "dns-resolver"))]
 #[path = "no_dns.rs"]
 pub(crate) mod dns;
+#[cfg(feature = "tls")]
+mod http;
 mod socks5;
 mod tcp;
 #[cfg(feature = "tls")]
