@@ -1,7 +1,10 @@
 //! Explicit sessions: operations that belong together, and transactions.
 
 mod mode;
+mod repeat;
 mod start;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use std::fmt;
@@ -16,6 +19,7 @@ use mongo_actors_protocol::{
 
 pub use self::{
     mode::{ExplicitSession, ImplicitSession},
+    repeat::TransactionAttempts,
     start::StartSession,
     transaction::StartTransaction,
 };
@@ -184,7 +188,7 @@ impl ClientSession {
     /// an error from now on. Dropping the session does the same in the background.
     ///
     /// # Cancel safety
-    /// The session is ended in the background when the future is dropped.
+    /// When the future is dropped the session has not ended; call this again, or drop the session.
     pub async fn end(&mut self) {
         if self.in_transaction() && !self.has_ended() {
             // Nothing can be done about an error, and the server aborts by itself in the end.
@@ -205,7 +209,7 @@ impl ClientSession {
 
 impl Drop for ClientSession {
     fn drop(&mut self) {
-        self.shared.end();
+        self.client.engine().abandon(self.shared.clone());
     }
 }
 
