@@ -24,6 +24,8 @@ pub enum Role {
     SessionPool,
     /// Pays what is owed to servers after a handle was dropped.
     Reaper,
+    /// Fetches the events of one change stream.
+    ChangeStream,
 }
 
 impl fmt::Display for Role {
@@ -37,6 +39,7 @@ impl fmt::Display for Role {
             Self::Connection => "connection",
             Self::SessionPool => "session-pool",
             Self::Reaper => "reaper",
+            Self::ChangeStream => "change-stream",
         })
     }
 }
