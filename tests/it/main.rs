@@ -22,6 +22,8 @@ mod ocsp;
 mod pools;
 mod prose;
 mod reaching;
+mod routes;
 mod sessions;
+mod srv;
 mod tls;
 mod transactions;
