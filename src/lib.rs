@@ -80,5 +80,5 @@ pub use self::{
     database::Database,
     error::{Error, Result},
     filter::{CommandDocument, Filter},
-    session::{ClientSession, ExplicitSession, ImplicitSession, StartSession, StartTransaction},
+    session::{ClientSession, ExplicitSession, ImplicitSession, StartSession, StartTransaction, TransactionAttempts},
 };

@@ -41,12 +41,14 @@ where
     P: Fn(&mut M, I::Item) -> Result<(), EncodeError> + Send,
 {
     let acknowledged = call.is_acknowledged();
+    let whole = call.whole();
     let mut run =
         Run { budget: call.budget(), call, machine, push, waiting: VecDeque::new(), operation_id: None, failed: None };
     let done = match acknowledged || !run.machine.is_ordered() {
         true => run.overlapping(&mut input).await,
         false => run.in_turn(&mut input).await,
     };
+    whole.has_ended();
     Finished { machine: run.machine, failed: run.failed, interruption: done.err() }
 }
 

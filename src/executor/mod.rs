@@ -28,7 +28,10 @@ use mongo_actors_protocol::{
     wire::ReplyBody,
 };
 
-pub(crate) use self::executed::{Ended, Executed, Home};
+pub(crate) use self::{
+    executed::{Ended, Executed, Home},
+    session::Whole,
+};
 use crate::{
     client::Client,
     error::{Error, ErrorKind, Result},
@@ -141,6 +144,11 @@ impl<'a> Call<'a> {
     /// Whether the server is to confirm writes.
     pub(crate) fn is_acknowledged(&self) -> bool {
         self.write_concern.is_acknowledged() || self.is_in_transaction()
+    }
+
+    /// Watches over an operation of several commands: see [`Whole`].
+    pub(crate) fn whole(&self) -> Whole {
+        Whole::new(self.session.map(ClientSession::shared).filter(|_| self.is_in_transaction()).cloned())
     }
 
     fn is_in_transaction(&self) -> bool {

@@ -1,7 +1,10 @@
 //! Explicit sessions: operations that belong together, and transactions.
 
 mod mode;
+mod repeat;
 mod start;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use std::fmt;
@@ -16,6 +19,7 @@ use mongo_actors_protocol::{
 
 pub use self::{
     mode::{ExplicitSession, ImplicitSession},
+    repeat::TransactionAttempts,
     start::StartSession,
     transaction::StartTransaction,
 };
@@ -205,7 +209,7 @@ impl ClientSession {
 
 impl Drop for ClientSession {
     fn drop(&mut self) {
-        self.shared.end();
+        self.client.engine().abandon(self.shared.clone());
     }
 }
 

@@ -1,7 +1,6 @@
 //! Starting a session.
 
 use bson::Timestamp;
-use mongo_actors_engine::SharedSession;
 use mongo_actors_protocol::{error::Labels, retry::Outcome, session::SessionOptions, transaction::TransactionOptions};
 
 use super::ClientSession;
@@ -90,12 +89,11 @@ awaitable! { ['a] StartSession<'a> => ClientSession {
         let Self { client, options } = self;
         ActionFuture::new(async move {
             options.validate()?;
-            let held = client
+            let shared = client
                 .engine()
-                .lend_session()
+                .start_session(options.clone())
                 .await
                 .map_err(|failure| Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent))?;
-            let shared = SharedSession::new(&options, held);
             Ok(ClientSession::new(client.clone(), options, shared))
         })
     }

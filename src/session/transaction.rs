@@ -105,8 +105,8 @@ impl ClientSession {
 /// Starts a transaction. Made by [`ClientSession::start_transaction`].
 #[must_use = "a transaction is started when this is awaited"]
 pub struct StartTransaction<'a> {
-    session: &'a mut ClientSession,
-    options: TransactionOptions,
+    pub(super) session: &'a mut ClientSession,
+    pub(super) options: TransactionOptions,
 }
 
 impl StartTransaction<'_> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod auth;
+mod bank;
 mod bulk;
 mod cancellation;
 mod commands;
@@ -14,6 +15,7 @@ mod examples;
 mod failures;
 mod hostile;
 mod kit;
+mod lifecycle;
 mod misbehaviour;
 mod ocsp;
 mod pools;

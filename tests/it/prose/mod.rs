@@ -1,7 +1,7 @@
 //! The prose tests of the specifications: those that no test file can express. Named by specification and number.
+//! Those of the convenient API for transactions need its clock and dice, and so are in `src/session/tests.rs`.
 
 mod causal_consistency;
 mod crud;
 mod sessions;
 mod transactions;
-mod transactions_convenient_api;
