@@ -146,7 +146,9 @@ impl EngineSettings {
         }
         let mechanism = options.credential.as_ref().and_then(|credential| credential.mechanism);
         match mechanism.filter(|mechanism| !Conversation::speaks(*mechanism)) {
-            Some(_) => unavailable("authMechanism", "this mechanism", "use SCRAM-SHA-256, MONGODB-X509 or PLAIN"),
+            Some(_) => {
+                unavailable("authMechanism", "this mechanism", "use SCRAM-SHA-256, MONGODB-X509, MONGODB-AWS or PLAIN")
+            }
             None => Ok(()),
         }
     }
