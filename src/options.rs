@@ -11,6 +11,7 @@ pub use mongo_actors_protocol::{
         BulkWriteOptions, ClientBulkWriteOptions, DeleteManyModel, DeleteOneModel, InsertOneModel, NamespacedWrite,
         ReplaceOneModel, UpdateManyModel, UpdateOneModel, WriteModel,
     },
+    change_stream::{ChangeStreamOptions, FullDocumentBeforeChangeType, FullDocumentType},
     command::{
         AggregateOptions, ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CollationAlternate,
         CollationCaseFirst, CollationMaxVariable, CollationStrength, CommitQuorum, CountOptions,
@@ -27,8 +28,8 @@ pub use mongo_actors_protocol::{
     concern::{Acknowledgment, ReadConcern, ReadConcernLevel, WriteConcern},
     options::{
         ClientOptions, ClientOptionsBuilder, CodecOptions, Compressor, DatetimeConversion, DriverInfo, HostEntry,
-        ServerApi, ServerApiVersion, ServerMonitoringMode, Socks5Proxy, TlsOptions, UtcOffset, Utf8Policy,
-        UuidRepresentation,
+        ResolverConfig, ServerApi, ServerApiVersion, ServerMonitoringMode, Socks5Proxy, TlsOptions, UtcOffset,
+        Utf8Policy, UuidRepresentation,
     },
     read_preference::{HedgedReadOptions, ReadPreference, ReadPreferenceMode, ReadPreferenceOptions, TagSet},
     selection::{SelectionCriteria, ServerSelector},

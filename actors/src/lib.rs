@@ -3,6 +3,7 @@
 //! Applications use the façade crate `mongo-actors`. What stands here is the [`Engine`] behind it: the supervised tree
 //! of actors of one client, and the tickets that operations travel in.
 
+mod change_stream;
 mod connection;
 mod connection_pool;
 mod engine;
@@ -11,25 +12,32 @@ mod failure;
 mod net;
 mod reaper;
 mod runtime;
+mod seedlist;
 mod server_monitor;
 mod session_pool;
 mod settings;
 mod shared;
+mod srv_poller;
+mod summary;
 mod supervisor;
 mod ticket;
 mod topology;
 
+pub use change_stream::{ChangeStreamHandle, ChangeStreamPlan, FetchError, GivenUp};
 pub use engine::{Engine, Selected};
 pub use event_publisher::Listeners;
 pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};
+pub use net::DnsError;
 pub use reaper::KillCursors;
 pub use runtime::{ActorEntry, ActorPath, Death, Placement, RestartBudget, Role};
 #[cfg(feature = "chaos")]
 #[doc(hidden)]
 pub use runtime::{Fault, FaultOrder, Firings, Moment};
+pub use seedlist::{SeedlistError, resolve_seedlist};
 #[doc(hidden)]
 pub use settings::Conformance;
 pub use settings::{EngineSettings, StartError};
+pub use summary::Summary;
 pub use ticket::{
     Answer, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionMark, SessionUse, Setback,
     SharedSession, Turn, Unanswered,

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod auth;
 pub mod bulk;
+pub mod change_stream;
 pub mod cmap;
 pub mod command;
 pub mod compression;
@@ -16,6 +17,8 @@ pub mod handshake;
 #[cfg(feature = "tls")]
 pub mod ocsp;
 pub mod options;
+#[cfg(test)]
+mod properties;
 pub mod read_preference;
 pub mod retry;
 pub mod sdam;

@@ -6,7 +6,6 @@
 mod executed;
 mod recovery;
 mod session;
-mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -155,13 +154,14 @@ impl<'a> Call<'a> {
         self.session.is_some_and(ClientSession::in_transaction)
     }
 
+    /// The time that an operation has as a whole; zero is unlimited.
+    pub(crate) fn effective_timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// The time that an operation beginning now has.
     pub(crate) fn budget(&self) -> Budget {
-        match self.timeout {
-            None => Budget::Unset,
-            Some(Duration::ZERO) => Budget::Unlimited,
-            Some(timeout) => Instant::now().checked_add(timeout).map_or(Budget::Unlimited, Budget::Until),
-        }
+        Budget::beginning_at(Instant::now(), self.timeout)
     }
 
     /// Encodes a command and resolves how it is executed.

@@ -14,6 +14,8 @@ pub enum Role {
     Topology,
     /// Checks one server.
     ServerMonitor,
+    /// Looks SRV records up again.
+    SrvPoller,
     /// Pools the connections to one server.
     ConnectionPool,
     /// One socket.
@@ -22,6 +24,8 @@ pub enum Role {
     SessionPool,
     /// Pays what is owed to servers after a handle was dropped.
     Reaper,
+    /// Fetches the events of one change stream.
+    ChangeStream,
 }
 
 impl fmt::Display for Role {
@@ -30,10 +34,12 @@ impl fmt::Display for Role {
             Self::Supervisor => "supervisor",
             Self::Topology => "topology",
             Self::ServerMonitor => "server-monitor",
+            Self::SrvPoller => "srv-poller",
             Self::ConnectionPool => "connection-pool",
             Self::Connection => "connection",
             Self::SessionPool => "session-pool",
             Self::Reaper => "reaper",
+            Self::ChangeStream => "change-stream",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What may be repeated at all.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The retry options of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,15 @@ pub enum Budget {
 }
 
 impl Budget {
+    /// The time of an operation that begins `now`: none is unset, zero is unlimited.
+    pub fn beginning_at(now: Instant, timeout: Option<Duration>) -> Self {
+        match timeout {
+            None => Self::Unset,
+            Some(Duration::ZERO) => Self::Unlimited,
+            Some(timeout) => now.checked_add(timeout).map_or(Self::Unlimited, Self::Until),
+        }
+    }
+
     /// When the time is up.
     pub fn deadline(self) -> Option<Instant> {
         match self {
