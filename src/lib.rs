@@ -56,6 +56,7 @@ pub mod error;
 pub mod options;
 pub mod results;
 pub mod supervision;
+pub mod timeout;
 pub mod topology;
 
 mod client;
@@ -80,5 +81,8 @@ pub use self::{
     database::Database,
     error::{Error, Result},
     filter::{CommandDocument, Filter},
-    session::{ClientSession, ExplicitSession, ImplicitSession, StartSession, StartTransaction},
+    session::{
+        AbortTransaction, ClientSession, CommitTransaction, ExplicitSession, ImplicitSession, StartSession,
+        StartTransaction,
+    },
 };

@@ -36,6 +36,8 @@ pub(crate) struct Executed {
     pub(crate) home: Option<Home>,
     command: Cow<'static, str>,
     kind: OperationKind,
+    /// Whether the operation had a deadline.
+    timed: bool,
     server: Option<Arc<ServerAddress>>,
     /// The attempts that failed, if any.
     history: Option<Box<History>>,
@@ -66,6 +68,7 @@ impl Executed {
             body,
             command: facts.command,
             kind: facts.retry.kind,
+            timed: facts.budget.deadline().is_some(),
             server: Some(server.clone()),
             home: Some(Home { server, connection, session, lease }),
             history,
@@ -90,6 +93,7 @@ impl Executed {
             home,
             command: facts.command,
             kind: facts.retry.kind,
+            timed: facts.budget.deadline().is_some(),
             server: failure.server.as_ref().map(|server| Arc::new(server.address.clone())),
             history: Some(Box::new(history)),
         }
@@ -108,12 +112,10 @@ impl Executed {
         if let Some(body) = self.body {
             error = error.with_response(Response::Reply(body));
         }
-        match self.history {
-            Some(history) => {
-                let History { attempts, outcome, labels } = *history;
-                error.with_labels(&labels).after(attempts, outcome)
-            }
-            None => error,
+        if let Some(history) = self.history {
+            let History { attempts, outcome, labels } = *history;
+            error = error.with_labels(&labels).after(attempts, outcome);
         }
+        if self.timed && error.is_timeout() { error.into_operation_timeout() } else { error }
     }
 }

@@ -7,7 +7,7 @@ use mongo_actors_protocol::{
 };
 
 use super::{
-    Ended, Executed, Facts, Prepared,
+    Ended, Executed, Facts, Prepared, Timing,
     executed::History,
     session::Within,
     summary::{Summary, is_namespace_not_found},
@@ -47,12 +47,18 @@ pub(super) async fn recover(
         if let (Cause::LimitsExceeded(limits), []) = (setback.cause(), attempts.as_slice()) {
             let limits = *limits;
             let Facts { retry, budget, missing_namespace_is_success, .. } = facts;
+            let timing = Timing::default();
             let (operation, session) = (setback.operation, within.map(|within| within.session().clone()));
-            let prepared = Prepared { operation, retry, budget, session, missing_namespace_is_success };
+            let prepared = Prepared { operation, retry, budget, timing, session, missing_namespace_is_success };
             return Ok(Ended::TooLarge { limits, prepared: Box::new(prepared) });
         }
         match decide(&mut plan, &setback.failure, &facts, &mut attempts, within.as_deref()) {
-            Decision::GiveUp => return conclude(plan, facts, attempts, setback.session),
+            Decision::GiveUp => {
+                let late = facts.budget.deadline().is_some()
+                    && (plan.is_out_of_time() || Summary::of(&setback.failure).is_timeout());
+                let concluded = conclude(plan, facts, attempts, setback.session);
+                return if late { concluded.map_err(Error::into_operation_timeout) } else { concluded };
+            }
             Decision::RetryNow => {}
             Decision::RetryAfter(pause) => tokio::time::sleep(pause).await,
         }

@@ -11,5 +11,6 @@ mod examples;
 mod failures;
 mod prose;
 mod sessions;
+mod timeouts;
 mod tls;
 mod transactions;

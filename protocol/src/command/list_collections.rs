@@ -20,6 +20,8 @@ pub struct ListCollectionsOptions {
     /// Attached to the command in profiler, logs and `currentOp`; its `getMore`s inherit it. Any BSON. Servers from
     /// 4.4.
     pub comment: Option<Bson>,
+    /// What the operation's timeout means for the cursor. Not sent.
+    pub timeout_mode: Option<super::TimeoutMode>,
 }
 
 /// The `listCollections` command. Its reply is a [`CursorReply`](super::CursorReply) of [`CollectionSpecification`]s.

@@ -17,6 +17,8 @@ pub struct ListIndexesOptions {
     /// Attached to the command, and to each `getMore` of its cursor, in profiler, logs and `currentOp`. Any BSON.
     /// Servers from 4.4.
     pub comment: Option<Bson>,
+    /// What the operation's timeout means for the cursor. Not sent.
+    pub timeout_mode: Option<super::TimeoutMode>,
 }
 
 /// The `listIndexes` command. Its reply is a [`CursorReply`](super::CursorReply) of [`IndexModel`](super::IndexModel)s;

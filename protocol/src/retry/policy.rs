@@ -1,6 +1,6 @@
 //! What may be repeated at all.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The retry options of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,29 @@ pub enum Budget {
 }
 
 impl Budget {
+    /// What a `timeoutMS` of this length makes of an operation that begins now. Zero is unlimited.
+    pub fn starting(now: Instant, timeout: Duration) -> Self {
+        match timeout.is_zero() {
+            true => Self::Unlimited,
+            false => now.checked_add(timeout).map_or(Self::Unlimited, Self::Until),
+        }
+    }
+
+    /// The same, but no longer than `other`.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Until(one), Self::Until(another)) => Self::Until(one.min(another)),
+            (Self::Unset, other) | (Self::Unlimited, other @ Self::Until(_)) => other,
+            (budget, _) => budget,
+        }
+    }
+
+    /// Whether `timeoutMS` is set, so that it takes the place of all other limits of time.
+    pub fn is_set(self) -> bool {
+        self != Self::Unset
+    }
+
     /// When the time is up.
     pub fn deadline(self) -> Option<Instant> {
         match self {
