@@ -4,12 +4,11 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use mongo_actors_protocol::{
     address::ServerAddress,
     cmap::CheckOutError,
@@ -17,23 +16,23 @@ use mongo_actors_protocol::{
     options::DriverInfo,
     read_preference::ReadPreference,
     retry::Stage,
-    sdam::{ServerDescription, TopologyDescription, TopologySettings},
+    sdam::{ServerDescription, TopologyDescription},
     selection::SelectionCriteria,
 };
 use tokio::sync::oneshot;
 
 use crate::{
-    connection::KeyCache,
-    event_publisher::EventSink,
     failure::{Cause, EstablishError, Failure},
-    reaper::KillCursors,
-    runtime::{ActorEntry, ActorPath, Birth, Child, Home, HostThread, Placement, Registry, Role, clock, orphan, start},
+    reaper::{self, KillCursors},
+    runtime::{
+        ActorEntry, ActorPath, Birth, Child, Home, HostThread, Placement, Role, Threads, Watch, clock, orphan, start,
+    },
     session_pool::Lend,
     settings::{EngineSettings, StartError},
-    shared::{Gate, Milestone, Shared, Status, Token},
+    shared::{Shared, Status, Token},
     supervisor::{Restart, Shutdown, SupervisorActor, SupervisorPlan},
     ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, Ticket},
-    topology::{CheckOutBare, Execute, Flush, OrderPool, PoolOrder, Select},
+    topology::{CheckOutBare, Execute, Flush, OrderPool, PoolOrder, Select, WarmUpPools},
 };
 
 /// How much later than an operation's deadline the caller stops waiting for the engine's own answer.
@@ -48,19 +47,41 @@ pub struct Engine {
 
 /// Shuts the tree down when the last handle is gone.
 struct Root {
-    supervisor: Child<SupervisorActor>,
-    shared: Arc<Shared>,
+    supervisor: Mutex<Child<SupervisorActor>>,
+    plan: SupervisorPlan,
+    _watch: Watch,
+    /// Tells the supervisor that there are handles.
+    _handles: Arc<()>,
+}
+
+impl Root {
+    fn supervisor(&self) -> MutexGuard<'_, Child<SupervisorActor>> {
+        self.supervisor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for Root {
     fn drop(&mut self) {
-        self.supervisor.addr.do_send(Shutdown { within: Some(Duration::ZERO), done: None });
-        // The supervisor ends by itself when it has closed everything.
-        if self.shared.status.load().refusal().is_none() {
+        if self.plan.shared.status.load().refusal().is_none() {
             tracing::debug!(target: "mongo_actors::client", "the last handle of a client was dropped without closing it");
         }
-        self.supervisor.release();
+        let mut supervisor = self.supervisor();
+        supervisor.addr.do_send(Shutdown { within: Some(Duration::ZERO), done: None });
+        // The supervisor ends by itself when it has closed everything.
+        supervisor.release();
     }
+}
+
+/// Starts the root of a tree.
+fn supervise(plan: &SupervisorPlan) -> Child<SupervisorActor> {
+    let birth = Birth {
+        path: ActorPath::root(),
+        role: Role::Supervisor,
+        tag: 0,
+        parent: orphan(),
+        budget: plan.shared.settings.restart_budget,
+    };
+    start(&plan.control, &plan.shared.registry, birth, SupervisorActor::new(plan.clone()))
 }
 
 /// The server that a selection will find.
@@ -96,18 +117,19 @@ impl Engine {
                 (own.home().clone(), vec![control, own])
             }
         };
-        let shared = Arc::new(share(settings)?);
-        let birth = Birth {
-            path: ActorPath::root(),
-            role: Role::Supervisor,
-            tag: 0,
-            parent: orphan(),
-            budget: shared.settings.restart_budget,
+        let shared = Arc::new(Shared::new(settings)?);
+        let homes = [("mongo-actors-control", &control_home), ("the data arbiter", &data)];
+        let watch = Watch::start(&homes, &shared.registry, shared.settings.stall_limit);
+        let handles = Arc::new(());
+        let plan = SupervisorPlan {
+            shared: shared.clone(),
+            data,
+            control: control_home,
+            threads: Threads::new(threads),
+            handles: Arc::downgrade(&handles),
         };
-        let plan = SupervisorPlan { shared: shared.clone(), data, control: control_home.clone(), threads };
-        let supervisor = start(&control_home, &shared.registry, birth, SupervisorActor::new(plan));
-        let root = Arc::new(Root { supervisor, shared: shared.clone() });
-        Ok(Self { shared, root })
+        let root = Root { supervisor: Mutex::new(supervise(&plan)), plan, _watch: watch, _handles: handles };
+        Ok(Self { shared, root: Arc::new(root) })
     }
 
     /// Makes the first attempt of an operation.
@@ -140,7 +162,7 @@ impl Engine {
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
         prepare(&mut ticket);
         self.dispatch(ticket);
-        Pending::new(answer, backstop)
+        Pending::new(answer, self.shared.clone(), backstop)
     }
 
     fn dispatch(&self, ticket: Ticket) {
@@ -188,21 +210,25 @@ impl Engine {
         Selected(answer)
     }
 
-    /// Waits until the deployment can be read from, and a connection to one such server is ready.
+    /// Waits until the deployment can be read from, a connection to one such server is ready, and the pools of all
+    /// servers that can be reached have `minPoolSize` connections.
     ///
     /// # Errors
-    /// Why no server was found in `serverSelectionTimeoutMS`, or why there is no connection.
-    pub async fn warm_up(&self) -> Result<(), Failure> {
-        let server = self.select(ReadPreference::nearest().into(), None).await?;
-        match self.check_out(server.address.clone()).await {
-            Ok(_lease) => Ok(()),
-            Err(error) => Err(Failure {
-                cause: Cause::CheckOut(Arc::new(error)),
-                server: Some(server),
-                connection: None,
-                stage: Stage::Selected,
-            }),
+    /// Why no server was found by `deadline` or in `serverSelectionTimeoutMS`, or why there is no connection.
+    pub async fn warm_up(&self, deadline: Option<Instant>) -> Result<(), Failure> {
+        let server = self.select(ReadPreference::nearest().into(), deadline).await?;
+        self.check_out(server.address.clone()).await.map_err(|error| Failure {
+            cause: Cause::CheckOut(Arc::new(error)),
+            server: Some(server),
+            connection: None,
+            stage: Stage::Selected,
+        })?;
+        let (done, warm) = Token::new();
+        if let Some(topology) = &*self.shared.topology.load() {
+            topology.do_send(WarmUpPools { done });
         }
+        warm.await;
+        Ok(())
     }
 
     /// Checks a connection of this server out, without an operation. Dropping the lease checks it in.
@@ -265,9 +291,7 @@ impl Engine {
 
     /// Has a cursor killed in the background.
     pub fn owe(&self, debt: KillCursors) {
-        if let Some(reaper) = &*self.shared.reaper.load() {
-            reaper.do_send(debt);
-        }
+        reaper::owe(&self.shared, debt);
     }
 
     /// Adds to what future handshakes say of the client. Says whether it was new.
@@ -297,9 +321,25 @@ impl Engine {
     /// # Cancel safety
     /// Closing goes on in the background.
     pub async fn close(&self, within: Option<Duration>) {
-        let (done, closed) = Token::new();
-        self.root.supervisor.addr.do_send(Shutdown { within, done: Some(done) });
-        closed.await;
+        loop {
+            let (done, closed) = Token::new();
+            self.shut_down(Shutdown { within, done: Some(done) });
+            closed.await;
+            // A supervisor that crashes as the order comes loses it.
+            if self.is_closed() {
+                return;
+            }
+        }
+    }
+
+    fn shut_down(&self, order: Shutdown) {
+        let supervisor = self.root.supervisor();
+        if !supervisor.addr.connected() {
+            // There is nobody left who could close anything.
+            self.shared.status.store(Arc::new(Status::Closed));
+            self.root.plan.threads.end();
+        }
+        supervisor.addr.do_send(order);
     }
 
     /// Whether the client was closed.
@@ -315,8 +355,21 @@ impl Engine {
     /// Starts the tree anew, whatever state it is in. A closed client stays closed.
     pub async fn restart(&self) {
         let (done, restarted) = Token::new();
-        self.root.supervisor.addr.do_send(Restart { done });
+        {
+            let mut supervisor = self.root.supervisor();
+            if !supervisor.addr.connected() && !self.is_closed() {
+                *supervisor = supervise(&self.root.plan);
+            }
+            supervisor.addr.do_send(Restart { done });
+        }
         restarted.await;
+    }
+
+    /// Has an actor fail when it handles a certain message.
+    #[cfg(feature = "chaos")]
+    #[doc(hidden)]
+    pub fn order(&self, order: crate::runtime::FaultOrder) -> crate::runtime::Firings {
+        self.shared.registry.orders.give(order)
     }
 
     /// A number for an operation, the same for its attempts and its cursor's later batches.
@@ -328,35 +381,6 @@ impl Engine {
     pub fn operations_in_flight(&self) -> usize {
         self.shared.gate.inside()
     }
-}
-
-fn share(settings: EngineSettings) -> Result<Shared, StartError> {
-    let metadata = settings.metadata()?;
-    let tls = settings.tls()?;
-    let description = mongo_actors_protocol::sdam::Topology::new(
-        TopologySettings::from(&*settings.options),
-        bson::oid::ObjectId::new(),
-    )
-    .description()
-    .clone();
-    Ok(Shared {
-        events: EventSink::start(settings.listeners.clone())?,
-        settings,
-        description: ArcSwap::new(description),
-        cluster_time: ArcSwapOption::empty(),
-        topology: ArcSwapOption::empty(),
-        reaper: ArcSwapOption::empty(),
-        sessions: ArcSwapOption::empty(),
-        status: ArcSwap::from_pointee(Status::Open),
-        metadata: ArcSwap::from_pointee(metadata),
-        keys: KeyCache::default(),
-        tls,
-        registry: Registry::default(),
-        gate: Gate::default(),
-        grown: Milestone::default(),
-        ended: Milestone::default(),
-        operation_ids: 1.into(),
-    })
 }
 
 impl fmt::Debug for Engine {

@@ -82,6 +82,9 @@ pub enum Cause {
     /// The pool was cleared for a server that is gone, and this operation was interrupted for it.
     #[error("the connection was interrupted because its server was found to be down")]
     Interrupted,
+    /// A newer primary is known and the old one, which had the operation, does not answer.
+    #[error("a newer primary took over, and the former one no longer answers")]
+    Superseded,
     /// The ticket died with the actor that held it.
     #[error("an actor of the driver died while it held the operation")]
     Abandoned,

@@ -24,6 +24,9 @@ pub use event_publisher::Listeners;
 pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};
 pub use reaper::KillCursors;
 pub use runtime::{ActorEntry, ActorPath, Death, Placement, RestartBudget, Role};
+#[cfg(feature = "chaos")]
+#[doc(hidden)]
+pub use runtime::{Fault, FaultOrder, Firings, Moment};
 #[doc(hidden)]
 pub use settings::Conformance;
 pub use settings::{EngineSettings, StartError};

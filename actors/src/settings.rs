@@ -17,6 +17,9 @@ use crate::{
     runtime::{Placement, RestartBudget},
 };
 
+/// The default of [`EngineSettings::stall_limit`].
+const STALL_LIMIT: Duration = Duration::from_secs(4);
+
 /// Everything that decides how a client's actors behave. It never changes.
 #[derive(Clone, Debug)]
 pub struct EngineSettings {
@@ -30,6 +33,11 @@ pub struct EngineSettings {
     pub placement: Option<Placement>,
     /// How often an actor may crash before its parent takes over.
     pub restart_budget: RestartBudget,
+    /// Whether a tree that could not be kept alive stays down until [`Engine::restart`](crate::Engine::restart), rather
+    /// than being started anew after a pause of 1 to 30 seconds.
+    pub stay_down: bool,
+    /// How long an actor, or the thread it lives on, may be silent before it counts as stalled.
+    pub stall_limit: Duration,
     /// What only conformance tests change.
     #[doc(hidden)]
     pub conformance: Conformance,
@@ -98,6 +106,8 @@ impl EngineSettings {
             listeners: Listeners::default(),
             placement: None,
             restart_budget: RestartBudget::default(),
+            stay_down: false,
+            stall_limit: STALL_LIMIT,
             conformance: Conformance::default(),
             function_as_a_service: environment().faas.is_some(),
             compressors,

@@ -7,17 +7,24 @@ use std::sync::{
 
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bson::RawDocument;
+use bson::{RawDocument, oid::ObjectId};
 use mongo_actors_protocol::{
     handshake::ClientMetadata,
-    sdam::TopologyDescription,
+    sdam::{Topology, TopologyDescription, TopologySettings},
     session::{ClusterTime, SessionExpiry},
 };
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    connection::KeyCache, event_publisher::EventSink, failure::Cause, net::Tls, reaper::ReaperActor, runtime::Registry,
-    session_pool::SessionPoolActor, settings::EngineSettings, topology::TopologyActor,
+    connection::KeyCache,
+    event_publisher::EventSink,
+    failure::Cause,
+    net::Tls,
+    reaper::{Ledger, ReaperActor},
+    runtime::Registry,
+    session_pool::SessionPoolActor,
+    settings::{EngineSettings, StartError},
+    topology::TopologyActor,
 };
 
 /// Everything that is shared. Each cell has one writer, named here; all others read.
@@ -33,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) reaper: ArcSwapOption<Addr<ReaperActor>>,
     /// Written by the supervisor: the session pool of today.
     pub(crate) sessions: ArcSwapOption<Addr<SessionPoolActor>>,
-    /// Written by the supervisor.
+    /// Written by the supervisor; by the handle that closes a client whose supervisor is gone.
     pub(crate) status: ArcSwap<Status>,
     /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.
     pub(crate) metadata: ArcSwap<ClientMetadata>,
@@ -42,15 +49,43 @@ pub(crate) struct Shared {
     /// None when connections are not encrypted.
     pub(crate) tls: Option<Tls>,
     pub(crate) registry: Registry,
+    /// What is owed to servers.
+    pub(crate) ledger: Ledger,
     pub(crate) gate: Gate,
     /// Reached when the tree was started for the first time.
     pub(crate) grown: Milestone,
-    /// Reached when the client is closed.
-    pub(crate) ended: Milestone,
     pub(crate) operation_ids: AtomicI64,
 }
 
 impl Shared {
+    /// What a client shares before anything has happened.
+    ///
+    /// # Errors
+    /// When the client's description of itself cannot be sent, or no thread can be had for its events.
+    pub(crate) fn new(settings: EngineSettings) -> Result<Self, StartError> {
+        let metadata = settings.metadata()?;
+        let tls = settings.tls()?;
+        let nothing_known = Topology::new(TopologySettings::from(&*settings.options), ObjectId::new());
+        Ok(Self {
+            events: EventSink::start(settings.listeners.clone())?,
+            settings,
+            description: ArcSwap::new(nothing_known.description().clone()),
+            cluster_time: ArcSwapOption::empty(),
+            topology: ArcSwapOption::empty(),
+            reaper: ArcSwapOption::empty(),
+            sessions: ArcSwapOption::empty(),
+            status: ArcSwap::from_pointee(Status::Open),
+            metadata: ArcSwap::from_pointee(metadata),
+            keys: KeyCache::default(),
+            tls,
+            registry: Registry::default(),
+            ledger: Ledger::default(),
+            gate: Gate::default(),
+            grown: Milestone::default(),
+            operation_ids: 1.into(),
+        })
+    }
+
     /// How long servers keep sessions that nobody uses, as far as the topology tells.
     pub(crate) fn session_expiry(&self) -> SessionExpiry {
         let description = self.description.load();

@@ -104,7 +104,7 @@ impl Client {
         selected.map_err(|failure| Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent))
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         let own = self.options().timeout.map(|timeout| Budget::starting(Instant::now(), timeout));
         timeout::current().or(own)?.deadline()
     }

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use mongo_actors_engine::ActorEntry;
-use mongo_actors_protocol::{handshake::InvalidMetadata, options::DriverInfo, read_preference::ReadPreference};
+use mongo_actors_protocol::{error::Labels, handshake::InvalidMetadata, options::DriverInfo, retry::Outcome};
 
 use super::Client;
 use crate::error::{Error, Result};
 
 impl Client {
-    /// Waits until a server is found that can be read from and a connection to it is established.
+    /// Waits until a server is found that can be read from, a connection to it is established, and the pools of all
+    /// servers that can be reached have `minPoolSize` connections.
     ///
-    /// Never needed: the first operation waits by itself. It moves the wait to where it hurts less. Pools fill up to
-    /// `minPoolSize` in the background.
+    /// Never needed: the first operation waits by itself. It moves the wait to where it hurts less.
     ///
     /// # Errors
     /// [`ServerSelectionTimeout`](crate::error::ErrorKind::ServerSelectionTimeout), and those of establishing
@@ -21,7 +21,8 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future leaves the client as it is.
     pub async fn warm_up(&self) -> Result<()> {
-        self.ping(ReadPreference::primary_preferred()).await
+        let warm = self.engine().warm_up(self.deadline()).await;
+        warm.map_err(|failure| Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent))
     }
 
     /// Closes the client: refuses new operations, waits for those on their way, gives back sessions and cursors, and

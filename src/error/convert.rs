@@ -133,7 +133,9 @@ fn check_out_kind(error: &CheckOutError<EstablishError>) -> (ErrorKind, Option<R
         CheckOutError::PoolClosed(_) | CheckOutError::PoolCleared(_) => {
             ErrorKind::ConnectionPoolCleared { reason: error.to_string() }
         }
-        CheckOutError::Lost | CheckOutError::Cancelled => ErrorKind::ConnectionFailure { reason: error.to_string() },
+        CheckOutError::Lost | CheckOutError::Dismissed | CheckOutError::Cancelled => {
+            ErrorKind::ConnectionFailure { reason: error.to_string() }
+        }
     };
     (kind, None)
 }

@@ -62,6 +62,7 @@ pub(super) async fn recover(
             Decision::RetryNow => {}
             Decision::RetryAfter(pause) => tokio::time::sleep(pause).await,
         }
+        setback.operation.last_attempt = !plan.would_repeat();
         let lent = match within.as_mut() {
             Some(within) => Some(within.lend(&mut setback.operation).await?),
             None => None,

@@ -63,6 +63,7 @@ impl<'a> Summary<'a> {
             | Cause::SocketTimeout { .. }
             | Cause::Wire(_)
             | Cause::Interrupted
+            | Cause::Superseded
             | Cause::Abandoned => retry::Cause::Network,
             Cause::Command(error) => retry::Cause::Command(error),
             Cause::WriteConcern { error, .. } => match &self.write_concern {

@@ -37,7 +37,7 @@ mod quickstart {
             "RSPrimary, round trip",
             "\n  supervisor\n    reaper\n",
             "\n        connection[",
-            "aggregate 1, buildInfo 1, delete 1, drop 1, find 1, insert 1, ping 1, update 1",
+            "aggregate 1, buildInfo 1, delete 1, drop 1, find 1, insert 1, update 1",
         ] {
             assert!(out.contains(expected), "{expected:?} is not in\n{out}");
         }

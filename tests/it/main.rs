@@ -4,12 +4,19 @@
 
 mod auth;
 mod bulk;
+mod cancellation;
 mod commands;
 mod compression;
 mod crud;
+mod cursors;
+mod elections;
 mod examples;
 mod failures;
+mod kit;
+mod misbehaviour;
+mod pools;
 mod prose;
+mod reaching;
 mod sessions;
 mod timeouts;
 mod tls;

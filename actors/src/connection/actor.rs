@@ -9,9 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{
-    Actor, ActorContext, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future,
-};
+use actix::{Actor, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
     auth::credential::AuthMechanism,
     cmap::{CheckOutError, ConnectionId},
@@ -30,14 +28,14 @@ use super::{
     exchange::{DeadlineKind, Exchange, ExchangeDeadline, Progress},
     handshake,
     link::{Link, LinkFault},
-    messages::{Equipped, Interrupt, Run, SurrenderSession},
+    messages::{Abandon, Equipped, Interrupt, Run, SurrenderSession},
     reauthenticate::Reauthentication,
     stamp::Stamp,
 };
 use crate::{
     connection_pool::{CheckOut, ConnectionDied, ConnectionEstablished, ConnectionPoolActor, DrainStarted},
     failure::{Cause, EstablishError, EstablishFault, EstablishStep},
-    reaper::{KillCursors, ReaperActor},
+    reaper,
     runtime::{Context, SupervisedActor, clock},
     session_pool::{Equip, SessionPoolActor},
     shared::Shared,
@@ -55,7 +53,6 @@ pub(crate) struct ConnectionPlan {
     pub(crate) pool: Addr<ConnectionPoolActor>,
     pub(crate) topology: Addr<TopologyActor>,
     pub(crate) sessions: Addr<SessionPoolActor>,
-    pub(crate) reaper: Addr<ReaperActor>,
 }
 
 /// One socket: establishes it, then exchanges one command at a time.
@@ -106,6 +103,7 @@ impl ConnectionActor {
             }
             Err(error) => {
                 let failed = EstablishmentFailed {
+                    pool: self.plan.pool.clone(),
                     address: self.plan.address.clone(),
                     id: self.id,
                     generation: self.generation,
@@ -380,26 +378,18 @@ impl ConnectionActor {
         if let Some(started) = exchange.started {
             CommandEvents::of(&self.plan.shared, &info).succeeded(&exchange, body.as_ref(), clock::now() - started);
         }
-        let draining = exchange.draining;
         let mut ticket = self.recycle(exchange);
         let mut session = ticket.session.take();
         if cursor_id != 0 && session.is_none() && uses_session(&ticket, &info) {
             session = self.session.take();
         }
-        if cursor_id != 0 && draining {
-            self.owe_cursor(&ticket, cursor_id, session.take());
-        }
         if cursor_id == 0 && self.session.is_none() {
             self.session = session.take();
         }
         let server = info.address.clone();
-        ticket.succeed(Reply { body, server, connection: info, session, lease: None });
-    }
-
-    /// The caller went away while its cursor was being opened: nobody else knows of it.
-    fn owe_cursor(&self, ticket: &Ticket, cursor_id: i64, session: Option<HeldSession>) {
-        if let Some(debt) = KillCursors::for_abandoned(ticket, &self.plan.address, cursor_id, session) {
-            self.plan.reaper.do_send(debt);
+        // A caller that is gone does not know of the cursor that was opened for it.
+        if let Some(unread) = ticket.succeed(Reply { body, server, connection: info, session, lease: None }) {
+            reaper::owe_cursor_of(&self.plan.shared, unread);
         }
     }
 
@@ -666,7 +656,19 @@ impl Handler<Interrupt> for ConnectionActor {
         if let Some(reauthentication) = self.reauthentication.take() {
             reauthentication.ticket.fail(Cause::Interrupted);
         }
-        ctx.stop();
+        ctx.finish();
+    }
+}
+
+impl Handler<Abandon> for ConnectionActor {
+    type Result = ();
+
+    /// The pool closes the connection when its lease comes back.
+    fn handle(&mut self, _: Abandon, _: &mut Context<Self>) {
+        let abandoned = self.exchange.take_if(|exchange| !exchange.draining && exchange.ticket.will_be_repeated());
+        if let Some(exchange) = abandoned {
+            self.break_with(exchange, Cause::Superseded);
+        }
     }
 }
 

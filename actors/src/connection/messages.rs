@@ -19,6 +19,11 @@ pub(crate) struct Equipped(pub(crate) Ticket);
 #[rtype(result = "()")]
 pub(crate) struct Interrupt;
 
+/// The server is silent and a newer primary known: give up the operation in flight if it will be repeated there.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Abandon;
+
 /// The client closes: return the cached session. Dropping `done` tells that it happened.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -1,6 +1,7 @@
 //! One socket.
 //!
-//! Accepts: `Run` with a ticket that holds this connection's lease, `Equipped`, `Interrupt`, `SurrenderSession`.
+//! Accepts: `Run` with a ticket that holds this connection's lease, `Equipped`, `Interrupt`, `Abandon`,
+//! `SurrenderSession`.
 //! Sends: the answer to the caller; check-ins and its own end to the pool; failures that concern the server, and newer
 //! cluster times, to the topology; tickets in need of a session to the session pool; abandoned cursors to the reaper.
 //! Owns: the socket and its buffers, the exchange in flight, one cached server session.
@@ -23,4 +24,4 @@ mod stamp;
 pub(crate) use actor::{ConnectionActor, ConnectionPlan};
 pub(crate) use keys::KeyCache;
 pub(crate) use link::Link;
-pub(crate) use messages::{Equipped, Interrupt, Run, SurrenderSession};
+pub(crate) use messages::{Abandon, Equipped, Interrupt, Run, SurrenderSession};

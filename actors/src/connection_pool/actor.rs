@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Handler, Supervised};
+use actix::{Actor, Addr, AsyncContext, Handler, Supervised};
 use mongo_actors_protocol::{
     address::ServerAddress,
     cmap::{ConnectionId, Pool, PoolAction, PoolOptions},
@@ -10,20 +10,19 @@ use mongo_actors_protocol::{
 };
 
 use super::messages::{
-    CheckOut, CheckedIn, ClearPool, ClosePool, ConnectionDied, ConnectionEstablished, ConnectionRefused, Dedicate,
-    DrainStarted, FlushPool, MarkReady, Renew, SurrenderSessions,
+    AbandonServer, CheckOut, CheckedIn, ClearPool, ClosePool, ConnectionDied, ConnectionEstablished, ConnectionRefused,
+    Dedicate, DrainStarted, FlushPool, MarkReady, Renew, SurrenderSessions, WarmUp,
 };
 use crate::{
-    connection::{ConnectionActor, ConnectionPlan, Interrupt, Run, SurrenderSession},
+    connection::{Abandon, ConnectionActor, ConnectionPlan, Interrupt, Run, SurrenderSession},
     failure::Cause,
-    reaper::ReaperActor,
     runtime::{
         ActorPath, Birth, Child, Context, Death, Home, Obituary, RestartBudget, Role, SupervisedActor, clock, start,
     },
     session_pool::SessionPoolActor,
     shared::{Shared, Token},
     ticket::{Lease, PooledConnection, Ticket},
-    topology::{PoolRestarted, TopologyActor},
+    topology::{ConnectionLost, Execute, PoolRestarted, TopologyActor},
 };
 
 /// What a pool is made from.
@@ -37,7 +36,6 @@ pub(crate) struct PoolPlan {
     pub(crate) home: Home,
     pub(crate) topology: Addr<TopologyActor>,
     pub(crate) sessions: Addr<SessionPoolActor>,
-    pub(crate) reaper: Addr<ReaperActor>,
 }
 
 /// Pools the connections to one server.
@@ -46,6 +44,8 @@ pub(crate) struct ConnectionPoolActor {
     pool: Option<Pool<CheckOut>>,
     connections: HashMap<ConnectionId, Pooled>,
     connection_plan: Option<Arc<ConnectionPlan>>,
+    /// Who waits for `minPoolSize` connections.
+    warming: Vec<Token>,
     /// Dropped when the pool, closed, is drained.
     closing: Option<Option<Token>>,
 }
@@ -58,9 +58,30 @@ struct Pooled {
 
 impl ConnectionPoolActor {
     pub(crate) fn new(plan: PoolPlan) -> Self {
+        let pool = Self::machine(&plan);
+        Self {
+            plan,
+            pool: Some(pool),
+            connections: HashMap::new(),
+            connection_plan: None,
+            warming: Vec::new(),
+            closing: None,
+        }
+    }
+
+    /// Puts a paused machine in the place of the old one, which answers those who wait in it.
+    fn renew(&mut self) {
+        let generations = self.plan.generations.clone();
+        self.pool = Some(match self.pool.take() {
+            Some(old) => old.restarted(clock::now(), generations),
+            // It was lost in a crash of the renewal itself.
+            None => Self::machine(&self.plan),
+        });
+    }
+
+    fn machine(plan: &PoolPlan) -> Pool<CheckOut> {
         let wanted = plan.shared.events.wants_pools();
-        let pool = Pool::new(plan.address.clone(), plan.options.clone(), plan.generations.clone(), wanted);
-        Self { plan, pool: Some(pool), connections: HashMap::new(), connection_plan: None, closing: None }
+        Pool::new(plan.address.clone(), plan.options.clone(), plan.generations.clone(), wanted)
     }
 
     /// Tells the machine something, then does all that follows.
@@ -73,8 +94,11 @@ impl ConnectionPoolActor {
         }
         if let Some(pool) = &self.pool {
             ctx.set_deadline(pool.next_deadline());
+            if !self.warming.is_empty() && pool.is_warm() {
+                self.warming.clear();
+            }
             if self.closing.is_some() && pool.is_drained() {
-                ctx.stop();
+                ctx.finish();
             }
         }
     }
@@ -120,7 +144,6 @@ impl ConnectionPoolActor {
                 pool: ctx.address(),
                 topology: plan.topology.clone(),
                 sessions: plan.sessions.clone(),
-                reaper: plan.reaper.clone(),
             })
         };
         self.connection_plan.get_or_insert_with(make).clone()
@@ -142,8 +165,14 @@ impl ConnectionPoolActor {
     }
 
     fn connection_ended(&mut self, id: ConnectionId, death: &Death, ctx: &mut Context<Self>) {
-        if self.connections.contains_key(&id) && *death != Death::Normal {
+        if let Some(connection) = self.connections.get(&id)
+            && *death != Death::Normal
+        {
             tracing::warn!(target: "mongo_actors::connection", server = %self.plan.address, connection = id, %death, "connection actor died");
+            let info = connection.ready.as_ref().map(|ready| ready.info.clone());
+            let generation = self.pool.as_ref().map(Pool::generation).unwrap_or_default();
+            let (address, death) = (self.plan.address.clone(), death.clone());
+            self.plan.topology.do_send(ConnectionLost { address, generation, info, death });
         }
         self.tell(ctx, |pool| pool.connection_died(clock::now(), id));
     }
@@ -160,10 +189,7 @@ impl Actor for ConnectionPoolActor {
 impl Supervised for ConnectionPoolActor {
     /// The wait queue is answered, all connections end, and the topology is asked which generation follows.
     fn restarting(&mut self, ctx: &mut Context<Self>) {
-        let generations = self.plan.generations.clone();
-        if let Some(old) = self.pool.take() {
-            self.pool = Some(old.restarted(clock::now(), generations));
-        }
+        self.renew();
         self.tell(ctx, |_| {});
         self.connections.clear();
         self.plan.topology.do_send(PoolRestarted { address: (*self.plan.address).clone() });
@@ -173,6 +199,13 @@ impl Supervised for ConnectionPoolActor {
 impl SupervisedActor for ConnectionPoolActor {
     fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
         self.tell(ctx, |pool| pool.on_deadline(clock::now()));
+    }
+
+    /// The topology has crashed: those who wait are answered, and every connection is seen to end.
+    fn abandoned(&mut self, ctx: &mut Context<Self>) {
+        self.renew();
+        self.tell(ctx, |pool| pool.close(clock::now()));
+        self.connections.clear();
     }
 }
 
@@ -281,14 +314,33 @@ impl Handler<ClearPool> for ConnectionPoolActor {
     }
 }
 
+impl Handler<AbandonServer> for ConnectionPoolActor {
+    type Result = ();
+
+    /// Those who wait for a connection have sent nothing yet: they look for another server.
+    fn handle(&mut self, _: AbandonServer, ctx: &mut Context<Self>) {
+        for connection in self.connections.values() {
+            connection.child.addr.do_send(Abandon);
+        }
+        let mut waiting = Vec::new();
+        self.tell(ctx, |pool| {
+            waiting = pool.dismiss_waiting(clock::now(), |waiter| matches!(waiter, CheckOut::Ticket(_)))
+        });
+        for waiter in waiting {
+            if let CheckOut::Ticket(mut ticket) = waiter {
+                ticket.unroute();
+                self.plan.topology.do_send(Execute(ticket));
+            }
+        }
+    }
+}
+
 impl Handler<Renew> for ConnectionPoolActor {
     type Result = ();
 
     fn handle(&mut self, Renew(generations): Renew, ctx: &mut Context<Self>) {
-        self.plan.generations = generations.clone();
-        if let Some(old) = self.pool.take() {
-            self.pool = Some(old.restarted(clock::now(), generations));
-        }
+        self.plan.generations = generations;
+        self.renew();
         self.tell(ctx, |_| {});
     }
 }
@@ -300,6 +352,15 @@ impl Handler<SurrenderSessions> for ConnectionPoolActor {
         for connection in self.connections.values() {
             connection.child.addr.do_send(SurrenderSession { done: done.clone() });
         }
+    }
+}
+
+impl Handler<WarmUp> for ConnectionPoolActor {
+    type Result = ();
+
+    fn handle(&mut self, WarmUp { done }: WarmUp, ctx: &mut Context<Self>) {
+        self.warming.push(done);
+        self.tell(ctx, |_| {});
     }
 }
 

@@ -94,6 +94,11 @@ pub(crate) struct MarkReady;
 #[rtype(result = "()")]
 pub(crate) struct ClearPool(pub(crate) Clear);
 
+/// The server, once primary, is silent while a newer primary is known: give up whatever will be repeated there.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct AbandonServer;
+
 /// The pool has crashed, and these are its generations now.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -103,6 +108,14 @@ pub(crate) struct Renew(pub(crate) PoolGenerations);
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct SurrenderSessions {
+    pub(crate) done: Token,
+}
+
+/// Tell when there are `minPoolSize` connections.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct WarmUp {
+    /// Dropped when there are, or when the pool cannot have them now.
     pub(crate) done: Token,
 }
 

@@ -1,7 +1,8 @@
 //! The connections to one server.
 //!
 //! Accepts: check-outs, check-ins, what connections and the topology report.
-//! Sends: tickets with their lease to connections; refusals to callers.
+//! Sends: tickets with their lease to connections; refusals to callers; tickets back to the topology when the server is
+//! silent and a newer primary known; crashed connections to the topology.
 //! Owns: the pool machine of the connection pooling specification and the lifelines of the connections.
 //! Invariant: every check-out is answered exactly once, and no connection outlives its place in the pool.
 //! If it dies: restarted paused, a generation up; its queue is answered, its connections end, a check is asked for.
@@ -11,6 +12,6 @@ mod messages;
 
 pub(crate) use actor::{ConnectionPoolActor, PoolPlan};
 pub(crate) use messages::{
-    CheckOut, CheckedIn, ClearPool, ClosePool, ConnectionDied, ConnectionEstablished, ConnectionRefused, Dedicate,
-    DrainStarted, FlushPool, MarkReady, Renew, SurrenderSessions,
+    AbandonServer, CheckOut, CheckedIn, ClearPool, ClosePool, ConnectionDied, ConnectionEstablished, ConnectionRefused,
+    Dedicate, DrainStarted, FlushPool, MarkReady, Renew, SurrenderSessions, WarmUp,
 };

@@ -12,7 +12,7 @@ use super::debt::KillCursors;
 use crate::{
     runtime::{Context, SupervisedActor, clock},
     shared::{Shared, Token},
-    ticket::Ticket,
+    ticket::{Reply, Ticket},
     topology::Execute,
 };
 
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Ledger(Arc<Mutex<VecDeque<KillCursors>>>);
 
 impl Ledger {
-    fn enter(&self, debt: KillCursors) {
+    pub(super) fn enter(&self, debt: KillCursors) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(debt);
     }
 
@@ -33,26 +33,41 @@ impl Ledger {
     }
 }
 
-/// Pay everything that is owed. Dropping `done` tells that it was paid or given up.
+/// Pay everything that is owed.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Settle {
-    pub(crate) done: Token,
+    /// Dropped when it was paid or given up.
+    pub(crate) done: Option<Token>,
+}
+
+/// Enters a debt, and has the reaper pay it. The debt is safe before the reaper hears of it.
+pub(crate) fn owe(shared: &Shared, debt: KillCursors) {
+    shared.ledger.enter(debt);
+    if let Some(reaper) = &*shared.reaper.load() {
+        reaper.do_send(Settle { done: None });
+    }
+}
+
+/// Has the cursor killed that this reply opened, if it did: its caller went away before it came.
+pub(crate) fn owe_cursor_of(shared: &Shared, unread: Reply) {
+    if let Some(debt) = KillCursors::of_reply(unread) {
+        owe(shared, debt);
+    }
 }
 
 /// Kills cursors that nobody will read any more.
 pub(crate) struct ReaperActor {
     shared: Arc<Shared>,
-    ledger: Ledger,
 }
 
 impl ReaperActor {
-    pub(crate) fn new(shared: Arc<Shared>, ledger: Ledger) -> Self {
-        Self { shared, ledger }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     fn settle(&self, done: Option<&Token>) {
-        while let Some(debt) = self.ledger.take() {
+        while let Some(debt) = self.shared.ledger.take() {
             self.pay(debt, done.cloned());
         }
     }
@@ -87,19 +102,10 @@ impl Supervised for ReaperActor {}
 
 impl SupervisedActor for ReaperActor {}
 
-impl Handler<KillCursors> for ReaperActor {
-    type Result = ();
-
-    fn handle(&mut self, debt: KillCursors, _: &mut Context<Self>) {
-        self.ledger.enter(debt);
-        self.settle(None);
-    }
-}
-
 impl Handler<Settle> for ReaperActor {
     type Result = ();
 
     fn handle(&mut self, Settle { done }: Settle, _: &mut Context<Self>) {
-        self.settle(Some(&done));
+        self.settle(done.as_ref());
     }
 }

@@ -2,18 +2,16 @@
 
 use std::{sync::Arc, time::Instant};
 
-use actix::Message;
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{self, Command, Namespace},
     selection::SelectionCriteria,
 };
 
-use crate::ticket::{HeldSession, Lease, Operation, Ticket};
+use crate::ticket::{HeldSession, Lease, Operation, Reply};
 
 /// A cursor that is still open on its server and that nobody will read any more.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[derive(Debug)]
 pub struct KillCursors {
     /// The server it lives on.
     pub server: Arc<ServerAddress>,
@@ -30,30 +28,14 @@ pub struct KillCursors {
 }
 
 impl KillCursors {
-    /// The debt of an operation whose caller went away while the cursor was being opened. The reply of every command
-    /// that opens a cursor belongs to the collection that the command names.
-    pub(crate) fn for_abandoned(
-        ticket: &Ticket,
-        server: &Arc<ServerAddress>,
-        cursor_id: i64,
-        session: Option<HeldSession>,
-    ) -> Option<Self> {
-        let request = &ticket.operation.request;
-        let collection = match request.name.as_ref() {
-            "getMore" => request.body.get_str("collection").ok()?.to_owned(),
-            name => match request.body.get(name).ok()?? {
-                bson::RawBsonRef::String(collection) => collection.to_owned(),
-                _ => format!("$cmd.{name}"),
-            },
-        };
-        Some(Self {
-            server: server.clone(),
-            database: request.database.clone(),
-            collection,
-            cursor_id,
-            session,
-            lease: None,
-        })
+    /// The debt of a reply that nobody read, if it has a cursor that is still open.
+    pub(super) fn of_reply(reply: Reply) -> Option<Self> {
+        let body = reply.body?;
+        let cursor = body.as_document().get_document("cursor").ok()?;
+        let cursor_id = cursor.get_i64("id").ok().filter(|id| *id != 0)?;
+        let (database, collection) = cursor.get_str("ns").ok()?.split_once('.')?;
+        let (database, collection) = (database.into(), collection.to_owned());
+        Some(Self { server: reply.server, database, collection, cursor_id, session: reply.session, lease: reply.lease })
     }
 
     /// The operation that pays the debt, by `deadline`; none if it cannot be expressed.

@@ -1,13 +1,13 @@
 //! Pays what is owed to servers after a handle was dropped: cursors that nobody will read any more.
 //!
-//! Accepts: `KillCursors`, `Settle`.
+//! Accepts: `Settle`.
 //! Sends: tickets to the topology.
-//! Owns: nothing; the debts lie in a ledger that the supervisor keeps.
+//! Owns: nothing; the debts lie in a ledger that outlives it, where they are entered before it hears of them.
 //! Invariant: a debt is paid once, or given up when its server is gone.
 //! If it dies: restarted; it goes on with the ledger.
 
 mod actor;
 mod debt;
 
-pub(crate) use actor::{Ledger, ReaperActor, Settle};
+pub(crate) use actor::{Ledger, ReaperActor, Settle, owe, owe_cursor_of};
 pub use debt::KillCursors;

@@ -23,6 +23,9 @@ const MESSAGES_PER_TURN: u32 = 64;
 pub(crate) trait SupervisedActor: Actor<Context = Context<Self>> + Supervised + Unpin {
     /// Runs when the instant given to [`Context::set_deadline`] has come, before any further message.
     fn deadline_reached(&mut self, _ctx: &mut Context<Self>) {}
+
+    /// Runs when the parent has let go, before the actor is dropped.
+    fn abandoned(&mut self, _ctx: &mut Context<Self>) {}
 }
 
 /// What an actor may ask of the runtime.
@@ -32,11 +35,40 @@ pub(crate) struct Context<A: SupervisedActor> {
     handled_this_turn: u32,
     deadline: Option<Instant>,
     crash: Option<Death>,
+    finished: bool,
+    answer: Answer,
+    #[cfg(feature = "chaos")]
+    seam: Seam,
+}
+
+/// Where the actor is in showing that it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    NotAsked,
+    Pending,
+    Given,
+}
+
+/// The actor's place at the fault seam, and whether its task is to be dropped.
+#[cfg(feature = "chaos")]
+struct Seam {
+    site: super::seam::Site,
+    killed: bool,
 }
 
 impl<A: SupervisedActor> Context<A> {
-    pub(super) fn new(parts: ContextParts<A>) -> Self {
-        Self { parts, life: 0, handled_this_turn: 0, deadline: None, crash: None }
+    pub(super) fn new(parts: ContextParts<A>, #[cfg(feature = "chaos")] site: super::seam::Site) -> Self {
+        Self {
+            parts,
+            life: 0,
+            handled_this_turn: 0,
+            deadline: None,
+            crash: None,
+            finished: false,
+            answer: Answer::NotAsked,
+            #[cfg(feature = "chaos")]
+            seam: Seam { site, killed: false },
+        }
     }
 
     /// The number of this life: 0, then one more with each restart.
@@ -55,6 +87,33 @@ impl<A: SupervisedActor> Context<A> {
         self.crash = Some(Death::Escalated(cause.into()));
     }
 
+    /// Ends the actor in order. A mere stop is a fault, and has it restarted.
+    pub(crate) fn finish(&mut self) {
+        self.finished = true;
+        self.parts.stop();
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Has the actor show that it is there: by handling a message, or by running its futures, both of which an actor
+    /// that waits for something does not do.
+    pub(super) fn ask_for_answer(&mut self) {
+        if self.answer == Answer::NotAsked {
+            self.answer = Answer::Pending;
+            self.parts.spawn(SignOfLife);
+        }
+    }
+
+    pub(super) fn take_answer(&mut self) -> bool {
+        let given = self.answer == Answer::Given;
+        if given {
+            self.answer = Answer::NotAsked;
+        }
+        given || self.handled_this_turn > 0
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -71,12 +130,19 @@ impl<A: SupervisedActor> Context<A> {
         self.life += 1;
         self.deadline = None;
         self.crash = None;
+        self.finished = false;
+        self.answer = Answer::NotAsked;
     }
 
     /// Lets [`SupervisedActor::deadline_reached`] run before the mailbox is read again.
     pub(super) fn announce_deadline(&mut self) {
         self.deadline = None;
         self.parts.wait(Announcement);
+    }
+
+    /// Lets [`SupervisedActor::abandoned`] run, and nothing after it.
+    pub(super) fn announce_end(&mut self) {
+        self.parts.wait(End);
     }
 
     fn count_message(&mut self) {
@@ -88,6 +154,66 @@ impl<A: SupervisedActor> Context<A> {
     }
 }
 
+#[cfg(feature = "chaos")]
+impl<A: SupervisedActor> Context<A> {
+    pub(super) fn is_killed(&self) -> bool {
+        self.seam.killed
+    }
+
+    /// Whether `message` is still to be handled.
+    fn passes_seam<M: 'static>(&mut self, message: M) -> Option<M> {
+        use super::seam::{Fault, Moment};
+        match self.seam.site.fault(std::any::type_name::<M>(), Moment::Before) {
+            None => return Some(message),
+            Some(Fault::Panic) => panic!("a fault that was ordered"),
+            Some(Fault::Stop) => self.parts.stop(),
+            Some(Fault::Kill) => self.kill(),
+            Some(Fault::Stall) => self.parts.wait(Stall(Some(message))),
+        }
+        None
+    }
+
+    fn leaves_seam<M>(&mut self) {
+        use super::seam::{Fault, Moment};
+        match self.seam.site.fault(std::any::type_name::<M>(), Moment::After) {
+            None => {}
+            Some(Fault::Panic) => panic!("a fault that was ordered"),
+            Some(Fault::Stop) => self.parts.stop(),
+            Some(Fault::Kill) => self.kill(),
+            Some(Fault::Stall) => self.parts.wait(Stall(None::<()>)),
+        }
+    }
+
+    fn kill(&mut self) {
+        self.seam.killed = true;
+        self.parts.terminate();
+    }
+}
+
+/// Waits for ever, with the message that it came before.
+#[cfg(feature = "chaos")]
+struct Stall<M>(#[allow(dead_code, reason = "held until the actor is restarted")] Option<M>);
+
+#[cfg(feature = "chaos")]
+impl<A: SupervisedActor, M> ActorFuture<A> for Stall<M> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut A, _: &mut Context<A>, _: &mut task::Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+struct SignOfLife;
+
+impl<A: SupervisedActor> ActorFuture<A> for SignOfLife {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut A, ctx: &mut Context<A>, _: &mut task::Context<'_>) -> Poll<()> {
+        ctx.answer = Answer::Given;
+        Poll::Ready(())
+    }
+}
+
 struct Announcement;
 
 impl<A: SupervisedActor> ActorFuture<A> for Announcement {
@@ -95,6 +221,18 @@ impl<A: SupervisedActor> ActorFuture<A> for Announcement {
 
     fn poll(self: Pin<&mut Self>, actor: &mut A, ctx: &mut Context<A>, _: &mut task::Context<'_>) -> Poll<()> {
         actor.deadline_reached(ctx);
+        Poll::Ready(())
+    }
+}
+
+struct End;
+
+impl<A: SupervisedActor> ActorFuture<A> for End {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, actor: &mut A, ctx: &mut Context<A>, _: &mut task::Context<'_>) -> Poll<()> {
+        actor.abandoned(ctx);
+        ctx.parts.terminate();
         Poll::Ready(())
     }
 }
@@ -183,8 +321,12 @@ where
     fn handle(&mut self, actor: &mut A, ctx: &mut Context<A>) {
         if let Some(message) = self.message.take() {
             ctx.count_message();
+            #[cfg(feature = "chaos")]
+            let Some(message) = ctx.passes_seam(message) else { return };
             let result = actor.handle(message, ctx);
             result.handle(ctx, self.reply.take());
+            #[cfg(feature = "chaos")]
+            ctx.leaves_seam::<M>();
         }
     }
 }

@@ -16,6 +16,10 @@ pub enum Death {
     Panicked(Arc<str>),
     /// It asked to be restarted because its children could not be kept alive.
     Escalated(Arc<str>),
+    /// It stopped although nobody had asked it to.
+    Stopped,
+    /// It handled nothing any more while its arbiter went on.
+    Stalled,
     /// Its task was dropped, as happens when its arbiter stops.
     Killed,
 }
@@ -37,6 +41,8 @@ impl fmt::Display for Death {
             Self::Normal => f.write_str("ended normally"),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Escalated(cause) => write!(f, "gave up on a child: {cause}"),
+            Self::Stopped => f.write_str("stopped although it was not asked to"),
+            Self::Stalled => f.write_str("was silent while its arbiter answered"),
             Self::Killed => f.write_str("was killed with its arbiter"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::mpsc,
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, ThreadId},
 };
 
@@ -53,9 +53,29 @@ impl Home {
         }
     }
 
+    /// The arbiter's thread.
+    pub(super) fn thread(&self) -> ThreadId {
+        self.thread
+    }
+
     /// Whether the arbiter still takes work.
     pub(crate) fn is_alive(&self) -> bool {
         self.arbiter.alive()
+    }
+}
+
+/// The threads that a client owns, until it is closed. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Threads(Arc<Mutex<Vec<HostThread>>>);
+
+impl Threads {
+    pub(crate) fn new(threads: Vec<HostThread>) -> Self {
+        Self(Arc::new(Mutex::new(threads)))
+    }
+
+    /// Ends them now, whoever else knows of them.
+    pub(crate) fn end(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 

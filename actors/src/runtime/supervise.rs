@@ -23,6 +23,7 @@ use super::{
     path::{ActorPath, Role},
     placement::Home,
     registry::{Registration, Registry},
+    vital::Question,
 };
 
 /// What a parent says of the child it starts.
@@ -81,7 +82,17 @@ pub(crate) fn start<A: SupervisedActor + Send>(home: &Home, registry: &Registry,
     let (lifeline, tether) = lifeline();
     let obituary = ObituaryGuard::new(birth.parent, birth.path.clone(), birth.tag);
     let registration = registry.enter(birth.path.clone(), birth.role);
-    let unborn = Unborn { actor, mailbox, tether, obituary, registration, path: birth.path, budget: birth.budget };
+    let unborn = Unborn {
+        actor,
+        mailbox,
+        tether,
+        obituary,
+        registration,
+        #[cfg(feature = "chaos")]
+        site: super::seam::Site { orders: registry.orders.clone(), path: birth.path.clone(), role: birth.role },
+        path: birth.path,
+        budget: birth.budget,
+    };
     home.run(move || {
         tokio::task::spawn_local(unborn.into_task());
     });
@@ -95,13 +106,19 @@ struct Unborn<A: SupervisedActor> {
     tether: Tether,
     obituary: ObituaryGuard,
     registration: Registration,
+    #[cfg(feature = "chaos")]
+    site: super::seam::Site,
     path: ActorPath,
     budget: RestartBudget,
 }
 
 impl<A: SupervisedActor> Unborn<A> {
     fn into_task(self) -> Supervise<A> {
-        let context = Context::new(ContextParts::new(self.mailbox.sender_producer()));
+        let context = Context::new(
+            ContextParts::new(self.mailbox.sender_producer()),
+            #[cfg(feature = "chaos")]
+            self.site,
+        );
         Supervise {
             _hold: self.mailbox.address(),
             actor: ContextFut::new(context, self.actor, self.mailbox),
@@ -111,6 +128,7 @@ impl<A: SupervisedActor> Unborn<A> {
             obituary: self.obituary,
             registration: self.registration,
             path: self.path,
+            has_begun: false,
         }
     }
 }
@@ -123,6 +141,7 @@ struct Supervise<A: SupervisedActor> {
     obituary: ObituaryGuard,
     registration: Registration,
     path: ActorPath,
+    has_begun: bool,
     /// Keeps the mailbox open: lifelines end actors, address counts do not.
     _hold: Addr<A>,
 }
@@ -133,18 +152,27 @@ impl<A: SupervisedActor> Future for Supervise<A> {
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let this = self.get_mut();
         if this.tether.poll_cut(cx).is_ready() {
+            if this.has_begun {
+                this.actor.ctx().announce_end();
+                // A panic changes nothing about the end.
+                drop(catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.actor).poll(cx))));
+            }
             return this.end(Death::Normal);
         }
+        this.has_begun = true;
         loop {
             if this.timer.poll(this.actor.ctx().deadline(), cx).is_ready() {
                 this.actor.ctx().announce_deadline();
             }
-            this.actor.ctx().begin_turn();
-            let turn = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.actor).poll(cx)));
+            let turn = this.take_turn(cx);
+            #[cfg(feature = "chaos")]
+            if this.actor.ctx().is_killed() {
+                return Poll::Ready(());
+            }
             let death = match (turn, this.actor.ctx().take_crash()) {
-                (Err(payload), _) => Death::from_panic(&*payload),
-                (Ok(_), Some(crash)) => crash,
-                (Ok(Poll::Ready(())), None) => return this.end(Death::Normal),
+                (Err(death), _) | (Ok(_), Some(death)) => death,
+                (Ok(Poll::Ready(())), None) if this.actor.ctx().is_finished() => return this.end(Death::Normal),
+                (Ok(Poll::Ready(())), None) => Death::Stopped,
                 (Ok(Poll::Pending), None) if this.timer.is_set_for(this.actor.ctx().deadline()) => {
                     return Poll::Pending;
                 }
@@ -158,6 +186,29 @@ impl<A: SupervisedActor> Future for Supervise<A> {
 }
 
 impl<A: SupervisedActor> Supervise<A> {
+    /// Runs the actor as far as it goes, and answers whoever watches it.
+    fn take_turn(&mut self, cx: &mut TaskContext<'_>) -> Result<Poll<()>, Death> {
+        let vital = self.registration.vital();
+        let question = vital.begin_turn(cx.waker());
+        let context = self.actor.ctx();
+        context.begin_turn();
+        match question {
+            Question::None => {}
+            Question::AreYouThere => context.ask_for_answer(),
+            Question::Restart => {
+                vital.end_turn();
+                vital.answer();
+                return Err(Death::Stalled);
+            }
+        }
+        let turn = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.actor).poll(cx)));
+        vital.end_turn();
+        if question == Question::AreYouThere && self.actor.ctx().take_answer() {
+            vital.answer();
+        }
+        turn.map_err(|payload| Death::from_panic(&*payload))
+    }
+
     /// Starts the actor's next life; the error is what it died of when its budget is spent.
     fn restart_after(&mut self, mut death: Death) -> Result<(), Death> {
         while self.crashes.covers_crash_at(clock::now()) {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Recipient, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::Request,
@@ -19,13 +19,13 @@ use mongo_actors_protocol::{
 };
 use tokio::sync::oneshot;
 
-use super::messages::{CancelCheck, RequestCheck};
+use super::messages::{CancelCheck, ProbeSuperseded, RequestCheck};
 use crate::{
     connection::{Link, handshake},
     failure::{EstablishError, EstablishFault},
     runtime::{Context, SupervisedActor, clock},
     shared::Shared,
-    topology::{ServerChecked, TopologyActor},
+    topology::{Observation, ServerChecked, ServerObserved},
 };
 
 /// What a monitor is made from.
@@ -33,9 +33,16 @@ use crate::{
 pub(crate) struct MonitorPlan {
     pub(crate) shared: Arc<Shared>,
     pub(crate) address: Arc<ServerAddress>,
-    pub(crate) topology: Addr<TopologyActor>,
+    pub(crate) reports: Reports,
     /// Which start of the server's monitor this is.
     pub(crate) tag: u64,
+}
+
+/// Who hears of the server: the topology.
+#[derive(Clone)]
+pub(crate) struct Reports {
+    pub(crate) checked: Recipient<ServerChecked>,
+    pub(crate) observed: Recipient<ServerObserved>,
 }
 
 /// Checks one server.
@@ -136,11 +143,18 @@ impl ServerMonitorActor {
             MonitorAction::CloseConnection => self.check.close(),
             MonitorAction::Report(outcome) => {
                 let address = (*self.plan.address).clone();
-                self.plan.topology.do_send(ServerChecked { address, tag: self.plan.tag, outcome });
+                self.plan.reports.checked.do_send(ServerChecked { address, tag: self.plan.tag, outcome });
             }
+            MonitorAction::ReportRtt(rtt) => self.observed(Observation::Rtt(rtt)),
+            MonitorAction::ReportSilence => self.observed(Observation::Silence),
             MonitorAction::MeasureRtt { hello } => self.measure(hello, ctx),
             MonitorAction::CloseRttConnection => self.rtt.close(),
         }
+    }
+
+    fn observed(&self, observation: Observation) {
+        let address = (*self.plan.address).clone();
+        self.plan.reports.observed.do_send(ServerObserved { address, tag: self.plan.tag, observation });
     }
 
     fn heartbeat(&self, awaited: bool) -> HeartbeatInfo {
@@ -335,6 +349,7 @@ impl Actor for ServerMonitorActor {
 impl Supervised for ServerMonitorActor {
     fn restarting(&mut self, _: &mut Context<Self>) {
         *self = Self::new(self.plan.clone());
+        self.observed(Observation::MonitorRestarted);
     }
 }
 
@@ -349,6 +364,14 @@ impl Handler<RequestCheck> for ServerMonitorActor {
 
     fn handle(&mut self, _: RequestCheck, ctx: &mut Context<Self>) {
         self.tell(ctx, |machine| machine.check_requested(clock::now()));
+    }
+}
+
+impl Handler<ProbeSuperseded> for ServerMonitorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ProbeSuperseded, ctx: &mut Context<Self>) {
+        self.tell(ctx, |machine| machine.probe_requested(clock::now()));
     }
 }
 

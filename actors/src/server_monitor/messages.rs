@@ -7,6 +7,11 @@ use actix::Message;
 #[rtype(result = "()")]
 pub(crate) struct RequestCheck;
 
+/// A newer primary took this server's place: see whether it still answers.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ProbeSuperseded;
+
 /// An operation lost its connection: give up the check that is going on.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -1,20 +1,20 @@
 //! The supervisor's handlers.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
 use bson::rawdoc;
 use mongo_actors_protocol::{command::Request, read_preference::ReadPreference};
 use tokio::sync::oneshot;
 
 use super::messages::{Restart, Shutdown};
 use crate::{
-    reaper::{Ledger, ReaperActor, Settle},
+    reaper::{ReaperActor, Settle},
     runtime::{
-        ActorPath, Birth, Child, Context, CrashRecord, Death, Home, HostThread, Obituary, Role, SupervisedActor, clock,
+        ActorPath, Birth, Child, Context, CrashRecord, Death, Home, Obituary, Role, SupervisedActor, Threads, clock,
         start,
     },
     session_pool::{SessionPoolActor, TakeEnded},
@@ -30,23 +30,27 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// What a supervisor is made from.
+#[derive(Clone)]
 pub(crate) struct SupervisorPlan {
     pub(crate) shared: Arc<Shared>,
     pub(crate) data: Home,
     pub(crate) control: Home,
-    /// Threads that the client owns. They end with the supervisor.
-    pub(crate) threads: Vec<HostThread>,
+    /// Threads that the client owns. They end when it is closed.
+    pub(crate) threads: Threads,
+    /// Dead when the last handle of the client was dropped.
+    pub(crate) handles: Weak<()>,
 }
 
 /// The root of one client's tree.
 pub(crate) struct SupervisorActor {
     plan: SupervisorPlan,
-    ledger: Ledger,
     tree: Option<Tree>,
     births: u64,
     crashes: CrashRecord,
-    retry_after: Duration,
-    closing: bool,
+    /// When the tree was last brought back after a pause, and how long the next pause will be.
+    recovery: (Option<Instant>, Duration),
+    /// Who waits for the end, once the client closes. Survives a crash, as does all that counts.
+    closing: Option<Vec<Token>>,
 }
 
 /// The supervisor's children.
@@ -61,15 +65,7 @@ struct Tree {
 impl SupervisorActor {
     pub(crate) fn new(plan: SupervisorPlan) -> Self {
         let crashes = CrashRecord::new(plan.shared.settings.restart_budget);
-        Self {
-            plan,
-            ledger: Ledger::default(),
-            tree: None,
-            births: 0,
-            crashes,
-            retry_after: FIRST_RETRY,
-            closing: false,
-        }
+        Self { plan, tree: None, births: 0, crashes, recovery: (None, FIRST_RETRY), closing: None }
     }
 
     fn grow(&mut self, ctx: &mut Context<Self>) {
@@ -87,7 +83,7 @@ impl SupervisorActor {
         let (control, registry) = (&self.plan.control, &shared.registry);
         let sessions =
             start(control, registry, birth(Role::SessionPool, first_tag), SessionPoolActor::new(shared.clone()));
-        let reaper = ReaperActor::new(shared.clone(), self.ledger.clone());
+        let reaper = ReaperActor::new(shared.clone());
         let reaper = start(control, registry, birth(Role::Reaper, first_tag + 1), reaper);
         let topology = TopologyActor::new(TopologyPlan {
             shared: shared.clone(),
@@ -95,7 +91,6 @@ impl SupervisorActor {
             data: self.plan.data.clone(),
             control: control.clone(),
             sessions: sessions.addr.clone(),
-            reaper: reaper.addr.clone(),
         });
         let topology = start(&self.plan.data, registry, birth(Role::Topology, first_tag + 2), topology);
         shared.topology.store(Some(Arc::new(topology.addr.clone())));
@@ -109,56 +104,57 @@ impl SupervisorActor {
     /// A child could not be kept alive: everything starts anew, at once within the budget, else after a pause.
     fn child_lost(&mut self, cause: String, ctx: &mut Context<Self>) {
         self.tree = None;
+        let shared = &self.plan.shared;
         if !self.plan.data.is_alive() {
             let cause = "the arbiter that the client was built on has stopped".into();
-            self.plan.shared.status.store(Arc::new(Status::Down(cause)));
-            return;
+            return shared.status.store(Arc::new(Status::Down(cause)));
         }
-        if self.crashes.covers_crash_at(clock::now()) {
+        let now = clock::now();
+        if self.crashes.covers_crash_at(now) {
             return self.grow(ctx);
         }
-        tracing::error!(target: "mongo_actors::supervision", %cause, retry_after = ?self.retry_after, "the client's actors are down");
-        self.plan.shared.status.store(Arc::new(Status::Down(cause.into())));
-        ctx.set_deadline(Some(clock::now() + self.retry_after));
-        self.retry_after = (self.retry_after * 2).min(LAST_RETRY);
+        shared.status.store(Arc::new(Status::Down(cause.as_str().into())));
+        if shared.settings.stay_down {
+            tracing::error!(target: "mongo_actors::supervision", %cause, "the client's actors are down, and stay so");
+            return;
+        }
+        let pause = self.pause_before_recovery(now);
+        tracing::error!(target: "mongo_actors::supervision", %cause, retry_after = ?pause, "the client's actors are down");
+        ctx.set_deadline(Some(now + pause));
+        self.recovery = (Some(now + pause), (pause * 2).min(LAST_RETRY));
+    }
+
+    /// Twice the last pause, unless the tree has stood for long since then.
+    fn pause_before_recovery(&self, now: Instant) -> Duration {
+        match self.recovery {
+            (Some(recovered), _) if now.saturating_duration_since(recovered) >= LAST_RETRY => FIRST_RETRY,
+            (_, pause) => pause,
+        }
     }
 
     fn shut_down(&mut self, Shutdown { within, done }: Shutdown, ctx: &mut Context<Self>) {
-        if self.closing {
+        if let Some(waiting) = &mut self.closing {
             // Whoever closes a second time waits for the first.
-            return self.wait_for_the_end(done, ctx);
+            return waiting.extend(done);
         }
-        self.closing = true;
+        self.closing = Some(done.into_iter().collect());
         self.plan.shared.status.store(Arc::new(Status::Closed));
         let deadline = within.map(|within| clock::now() + within);
-        let Some(tree) = &self.tree else {
-            drop(done);
-            return ctx.stop();
-        };
+        let Some(tree) = &self.tree else { return self.closed(ctx) };
         let closing = Closing {
             shared: self.plan.shared.clone(),
             topology: tree.topology.addr.clone(),
             sessions: tree.sessions.addr.clone(),
             reaper: tree.reaper.addr.clone(),
         };
-        let work = async move {
-            closing.run(deadline).await;
-            done
-        };
-        ctx.spawn(wrap_future::<_, Self>(work).map(|done, actor, ctx| {
-            actor.tree = None;
-            actor.plan.shared.topology.store(None);
-            actor.plan.shared.reaper.store(None);
-            actor.plan.shared.sessions.store(None);
-            actor.plan.shared.ended.notify();
-            drop(done);
-            ctx.stop();
-        }));
+        let work = async move { closing.run(deadline).await };
+        ctx.spawn(wrap_future::<_, Self>(work).map(|(), actor: &mut Self, ctx: &mut Context<Self>| actor.closed(ctx)));
     }
 
-    fn wait_for_the_end(&self, done: Option<Token>, ctx: &mut Context<Self>) {
-        let ended = self.plan.shared.ended.clone();
-        ctx.spawn(wrap_future::<_, Self>(async move { ended.reached().await }).map(move |(), _, _| drop(done)));
+    /// Nothing is left to be closed. Whoever waits learns of it when the supervisor is dropped.
+    fn closed(&mut self, ctx: &mut Context<Self>) {
+        self.tree = None;
+        ctx.finish();
     }
 }
 
@@ -176,7 +172,7 @@ impl Closing {
         until(deadline, self.shared.gate.emptied()).await;
         // From here on only the closing steps themselves send commands.
         let (done, settled) = Token::new();
-        self.reaper.do_send(Settle { done });
+        self.reaper.do_send(Settle { done: Some(done) });
         briefly(settled).await;
         self.end_sessions().await;
         let (done, closed) = Token::new();
@@ -224,11 +220,17 @@ impl Actor for SupervisorActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        // If it crashed while it closed the client, what could not be closed in order has ended with the tree.
+        if self.closing.is_some() || self.plan.handles.strong_count() == 0 {
+            self.closing.get_or_insert_default();
+            return self.closed(ctx);
+        }
         self.grow(ctx);
     }
 }
 
 impl Supervised for SupervisorActor {
+    /// The tree goes with the state that held it.
     fn restarting(&mut self, _: &mut Context<Self>) {
         self.tree = None;
     }
@@ -236,7 +238,7 @@ impl Supervised for SupervisorActor {
 
 impl SupervisedActor for SupervisorActor {
     fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
-        if self.tree.is_none() && !self.closing {
+        if self.tree.is_none() && self.closing.is_none() {
             self.grow(ctx);
         }
     }
@@ -249,7 +251,7 @@ impl Handler<Obituary> for SupervisorActor {
         let is_current = self.tree.as_ref().is_some_and(|tree| {
             (tree.first_tag..tree.first_tag + 3).contains(&obituary.tag) && obituary.death != Death::Normal
         });
-        if is_current && !self.closing {
+        if is_current && self.closing.is_none() {
             self.child_lost(format!("{} {}", obituary.path, obituary.death), ctx);
         }
     }
@@ -267,9 +269,10 @@ impl Handler<Restart> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, Restart { done }: Restart, ctx: &mut Context<Self>) {
-        if !self.closing {
+        if self.closing.is_none() {
             self.tree = None;
-            self.retry_after = FIRST_RETRY;
+            self.crashes = CrashRecord::new(self.plan.shared.settings.restart_budget);
+            self.recovery = (None, FIRST_RETRY);
             self.grow(ctx);
         }
         drop(done);
@@ -287,7 +290,8 @@ impl Drop for SupervisorActor {
         shared.reaper.store(None);
         shared.sessions.store(None);
         shared.grown.notify();
-        shared.ended.notify();
-        self.plan.threads.clear();
+        if self.closing.take().is_some() {
+            self.plan.threads.end();
+        }
     }
 }

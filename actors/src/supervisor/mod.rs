@@ -2,9 +2,10 @@
 //!
 //! Accepts: obituaries of its children, `Shutdown`, `Restart`.
 //! Sends: the closing messages, in their order.
-//! Owns: the lifelines of its children, the threads, the ledger of what is owed to servers.
+//! Owns: the lifelines of its children, the restart budget of the whole, the end of the threads.
 //! Invariant: the tree is up, or operations fail at once with the reason.
-//! If it dies: its guard ends the tree, and operations fail with the cause.
+//! If it dies: restarted with a new tree; past its budget its guard ends the tree, operations fail with the cause, and the
+//! client's handle can start another. A close that was going on ends.
 
 mod actor;
 mod messages;

@@ -1,6 +1,7 @@
 //! What comes back to the caller.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -15,7 +16,11 @@ use super::{
     operation::Operation,
     session::HeldSession,
 };
-use crate::failure::{Cause, Failure};
+use crate::{
+    failure::{Cause, Failure},
+    reaper,
+    shared::Shared,
+};
 
 /// The one answer of a ticket.
 pub type Answer = Result<Reply, Box<Setback>>;
@@ -55,9 +60,9 @@ pub struct Setback {
 /// # Cancel safety
 /// Dropping it cancels the operation: it is not sent if it has not been, and its reply is thrown away if it has. The
 /// connection stays usable either way.
-#[derive(Debug)]
 pub struct Pending {
     answer: oneshot::Receiver<Answer>,
+    shared: Arc<Shared>,
     /// Only for operations with a deadline: the engine keeps it by itself, this is the backstop.
     backstop: Option<Pin<Box<Sleep>>>,
 }
@@ -67,8 +72,8 @@ pub struct Pending {
 pub struct Unanswered;
 
 impl Pending {
-    pub(crate) fn new(answer: oneshot::Receiver<Answer>, backstop: Option<Sleep>) -> Self {
-        Self { answer, backstop: backstop.map(Box::pin) }
+    pub(crate) fn new(answer: oneshot::Receiver<Answer>, shared: Arc<Shared>, backstop: Option<Sleep>) -> Self {
+        Self { answer, shared, backstop: backstop.map(Box::pin) }
     }
 }
 
@@ -83,6 +88,21 @@ impl Future for Pending {
             Some(backstop) => backstop.as_mut().poll(cx).map(|()| Err(Unanswered)),
             None => Poll::Pending,
         }
+    }
+}
+
+impl Drop for Pending {
+    /// An answer that has come and was not looked at may have opened a cursor.
+    fn drop(&mut self) {
+        if let Ok(Ok(unread)) = self.answer.try_recv() {
+            reaper::owe_cursor_of(&self.shared, unread);
+        }
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
     }
 }
 

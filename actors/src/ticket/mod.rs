@@ -20,7 +20,11 @@ use std::{
     time::Instant,
 };
 
-use mongo_actors_protocol::{address::ServerAddress, retry::Stage, sdam::ServerDescription};
+use mongo_actors_protocol::{
+    address::ServerAddress,
+    retry::{Retryability, Stage},
+    sdam::ServerDescription,
+};
 use tokio::sync::oneshot;
 
 pub(crate) use self::session::SessionHome;
@@ -105,14 +109,30 @@ impl Ticket {
         self.reply.poll_closed(cx)
     }
 
+    /// Whether a network error now would have the caller repeat the operation, so that nothing is lost by giving it up.
+    pub(crate) fn will_be_repeated(&self) -> bool {
+        !self.operation.last_attempt
+            && match self.operation.retryability {
+                Retryability::None => false,
+                Retryability::Read => true,
+                Retryability::Write => self.txn_number.is_some(),
+            }
+    }
+
+    /// Forgets the server that was selected. Only for a ticket of which nothing was sent.
+    pub(crate) fn unroute(&mut self) {
+        self.stage = Stage::Queued;
+        self.server = None;
+        self.load = None;
+    }
+
     /// Answers with the server's reply. Gives back the lease and the load slot first, unless the reply keeps them.
-    pub(crate) fn succeed(mut self, reply: Reply) {
-        if let Some(mut slip) = self.0.take() {
-            drop(slip.load.take());
-            slip.return_lease();
-            // A caller that is gone loses nothing but the reply; what the reply holds returns by itself.
-            drop(slip.reply.send(Ok(reply)));
-        }
+    /// Returns the reply if the caller is gone.
+    pub(crate) fn succeed(mut self, reply: Reply) -> Option<Reply> {
+        let mut slip = self.0.take()?;
+        drop(slip.load.take());
+        slip.return_lease();
+        slip.reply.send(Ok(reply)).err()?.ok()
     }
 
     /// Answers with a failure. Gives back the lease and the load slot first.
@@ -135,6 +155,11 @@ impl Slip {
 
     fn fail(mut self: Box<Self>, cause: Cause) {
         let connection = self.lease.as_ref().map(|lease| lease.info().clone());
+        if let (Cause::Abandoned, Stage::Writing | Stage::Written, Some(lease)) = (&cause, self.stage, &mut self.lease)
+        {
+            // Whoever used the connection next would read this operation's reply.
+            lease.mark_broken();
+        }
         drop(self.load.take());
         self.return_lease();
         let failure = Failure { cause, server: self.server.take(), connection, stage: self.stage };

@@ -71,6 +71,8 @@ pub struct Operation {
     pub criteria: SelectionCriteria,
     /// The retry rules it falls under, after the client's switches: `Write` has a transaction number assigned.
     pub retryability: Retryability,
+    /// Whether the caller will not make another attempt, whatever becomes of this one.
+    pub last_attempt: bool,
     /// Sent as `readConcern` unless empty, or as part of what a session makes of it.
     pub read_concern: Option<ReadConcern>,
     /// What a session may add to its read concern.
@@ -104,6 +106,7 @@ impl Operation {
             request,
             criteria,
             retryability: Retryability::None,
+            last_attempt: false,
             read_concern: None,
             read_concern_use: ReadConcernUse::None,
             write_concern: None,

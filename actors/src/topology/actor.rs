@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Handler, Supervised};
+use actix::{Actor, Addr, AsyncContext, Handler, Supervised};
 use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     address::ServerAddress,
@@ -17,21 +17,21 @@ use mongo_actors_protocol::{
 
 use super::{
     messages::{
-        CheckOutBare, CloseTopology, ClusterTimeSeen, CollectSessions, EstablishmentFailed, Execute, Flush,
-        OperationFailed, OrderPool, PoolOrder, PoolRestarted, RefuseWaiting, Select, ServerChecked,
+        CheckOutBare, CloseTopology, ClusterTimeSeen, CollectSessions, ConnectionLost, EstablishmentFailed, Execute,
+        Flush, Observation, OperationFailed, OrderPool, PoolOrder, PoolRestarted, RefuseWaiting, Select, ServerChecked,
+        ServerObserved, WarmUpPools,
     },
     waiting::{Seeker, Waiting, WaitingList},
 };
 use crate::{
     connection::Run,
     connection_pool::{
-        CheckOut, ClearPool, ClosePool, ConnectionPoolActor, ConnectionRefused, FlushPool, MarkReady, PoolPlan, Renew,
-        SurrenderSessions,
+        AbandonServer, CheckOut, ClearPool, ClosePool, ConnectionPoolActor, ConnectionRefused, FlushPool, MarkReady,
+        PoolPlan, Renew, SurrenderSessions, WarmUp,
     },
     failure::{Cause, EstablishFault, EstablishStep},
-    reaper::ReaperActor,
     runtime::{ActorPath, Birth, Child, Context, Death, Home, Obituary, Role, SupervisedActor, clock, start},
-    server_monitor::{CancelCheck, MonitorPlan, RequestCheck, ServerMonitorActor},
+    server_monitor::{CancelCheck, MonitorPlan, ProbeSuperseded, Reports, RequestCheck, ServerMonitorActor},
     session_pool::SessionPoolActor,
     shared::{Shared, Status, Token},
     ticket::Load,
@@ -47,7 +47,6 @@ pub(crate) struct TopologyPlan {
     /// Where monitors live.
     pub(crate) control: Home,
     pub(crate) sessions: Addr<SessionPoolActor>,
-    pub(crate) reaper: Addr<ReaperActor>,
 }
 
 /// Holds what is known of the deployment, and routes every ticket.
@@ -116,9 +115,9 @@ impl TopologyActor {
             }
             Effect::RequestCheck(address) => self.tell_monitor(&address, |monitor| monitor.do_send(RequestCheck)),
             Effect::CancelCheck(address) => self.tell_monitor(&address, |monitor| monitor.do_send(CancelCheck)),
-            // Giving up operations on a superseded primary is part of the retry rules that come with sessions.
             Effect::PrimarySuperseded(address) => {
                 tracing::info!(target: "mongo_actors::topology", server = %address, "a newer primary took over");
+                self.tell_monitor(&address, |monitor| monitor.do_send(ProbeSuperseded));
             }
             Effect::DescriptionReplaced => self.publish_description(),
             Effect::Publish(event) => self.plan.shared.events.publish_sdam(event),
@@ -164,7 +163,6 @@ impl TopologyActor {
             home: self.plan.data.clone(),
             topology: ctx.address(),
             sessions: self.plan.sessions.clone(),
-            reaper: self.plan.reaper.clone(),
         };
         let tag = self.next_tag();
         let birth = self.birth(plan.path.clone(), Role::ConnectionPool, tag, ctx);
@@ -178,7 +176,7 @@ impl TopologyActor {
         let plan = MonitorPlan {
             shared: self.plan.shared.clone(),
             address: Arc::new(address.clone()),
-            topology: ctx.address(),
+            reports: Reports { checked: ctx.address().recipient(), observed: ctx.address().recipient() },
             tag,
         };
         let birth = self.birth(path, Role::ServerMonitor, tag, ctx);
@@ -280,10 +278,15 @@ impl TopologyActor {
         self.closing.is_some().then_some(Cause::ClientClosed)
     }
 
+    fn is_current_monitor(&self, address: &ServerAddress, tag: u64) -> bool {
+        let monitor = self.servers.get(address).and_then(|server| server.monitor.as_ref());
+        monitor.is_some_and(|(current, _)| *current == tag)
+    }
+
     /// Ends once every pool is gone.
     fn end_if_closed(&mut self, ctx: &mut Context<Self>) {
         if self.closing.is_some() && self.retired.is_empty() && self.servers.is_empty() {
-            ctx.stop();
+            ctx.finish();
         }
     }
 }
@@ -355,8 +358,7 @@ impl Handler<ServerChecked> for TopologyActor {
 
     fn handle(&mut self, checked: ServerChecked, ctx: &mut Context<Self>) {
         let ServerChecked { address, tag, outcome } = checked;
-        let current = self.servers.get(&address).and_then(|server| server.monitor.as_ref()).map(|(tag, _)| *tag);
-        if current != Some(tag) {
+        if !self.is_current_monitor(&address, tag) {
             return;
         }
         match outcome {
@@ -370,6 +372,28 @@ impl Handler<ServerChecked> for TopologyActor {
                 self.settle(ctx, Some(&cause));
             }
         }
+    }
+}
+
+impl Handler<ServerObserved> for TopologyActor {
+    type Result = ();
+
+    fn handle(&mut self, observed: ServerObserved, ctx: &mut Context<Self>) {
+        let ServerObserved { address, tag, observation } = observed;
+        if !self.is_current_monitor(&address, tag) {
+            return;
+        }
+        match observation {
+            Observation::Rtt(rtt) => self.topology.rtt_measured(&address, rtt),
+            Observation::MonitorRestarted => {
+                self.topology.monitor_restarted(&address, "the driver's monitor of the server had a fault");
+            }
+            Observation::Silence => {
+                tracing::warn!(target: "mongo_actors::topology", server = %address, "the former primary does not answer");
+                self.tell_pool(&address, |pool| pool.do_send(AbandonServer));
+            }
+        }
+        self.settle(ctx, None);
     }
 }
 
@@ -392,13 +416,28 @@ impl Handler<EstablishmentFailed> for TopologyActor {
         let failure = server_failure(&failed);
         self.topology.operation_failed(&failure);
         self.settle(ctx, Some(&failure.message));
-        let EstablishmentFailed { address, id, error, .. } = failed;
-        let retired = self.retired.iter().map(|(_, pool)| &pool.addr);
-        match self.servers.get(&*address) {
-            Some(server) => server.pool.addr.do_send(ConnectionRefused { id, error }),
-            // Only the pool that is waiting for this connection knows its number.
-            None => retired.for_each(|pool| pool.do_send(ConnectionRefused { id, error: error.clone() })),
-        }
+        let EstablishmentFailed { pool, id, error, .. } = failed;
+        pool.do_send(ConnectionRefused { id, error });
+    }
+}
+
+impl Handler<ConnectionLost> for TopologyActor {
+    type Result = ();
+
+    fn handle(&mut self, lost: ConnectionLost, ctx: &mut Context<Self>) {
+        let info = lost.info.as_ref();
+        let failure = ServerFailure {
+            address: (*lost.address).clone(),
+            phase: info.map_or(FailurePhase::EstablishingConnection, |_| FailurePhase::AfterHandshakeCompletes),
+            kind: FailureKind::Network { timed_out: false },
+            overloaded: false,
+            message: format!("the driver's actor of a connection {}", lost.death).into(),
+            generation: info.map_or(lost.generation, |info| info.generation),
+            service_id: info.and_then(|info| info.service_id),
+            max_wire_version: info.map_or(0, |info| info.max_wire_version),
+        };
+        self.topology.operation_failed(&failure);
+        self.settle(ctx, Some(&failure.message));
     }
 }
 
@@ -526,6 +565,16 @@ impl Handler<OrderPool> for TopologyActor {
         }
         self.settle(ctx, None);
         self.tell_pool(&address, |pool| pool.do_send(FlushPool(done)));
+    }
+}
+
+impl Handler<WarmUpPools> for TopologyActor {
+    type Result = ();
+
+    fn handle(&mut self, WarmUpPools { done }: WarmUpPools, _: &mut Context<Self>) {
+        for server in self.servers.values() {
+            server.pool.addr.do_send(WarmUp { done: done.clone() });
+        }
     }
 }
 

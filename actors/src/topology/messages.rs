@@ -2,21 +2,23 @@
 
 use std::{sync::Arc, time::Instant};
 
-use actix::Message;
+use actix::{Addr, Message};
 use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     address::ServerAddress,
     cmap::{CheckOutError, ConnectionId},
-    sdam::{Generation, ServerDescription, ServerFailure, monitor::CheckOutcome},
+    sdam::{Generation, RoundTripTime, ServerDescription, ServerFailure, monitor::CheckOutcome},
     selection::SelectionCriteria,
     session::ClusterTime,
 };
 use tokio::sync::oneshot;
 
 use crate::{
+    connection_pool::ConnectionPoolActor,
     failure::{Cause, EstablishError},
+    runtime::Death,
     shared::Token,
-    ticket::{Lease, Ticket},
+    ticket::{ConnectionInfo, Lease, Ticket},
 };
 
 /// Route the ticket to a suitable server.
@@ -52,6 +54,27 @@ pub(crate) struct ServerChecked {
     pub(crate) outcome: CheckOutcome,
 }
 
+/// What else a monitor has to say of its server.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ServerObserved {
+    pub(crate) address: ServerAddress,
+    /// As in [`ServerChecked`].
+    pub(crate) tag: u64,
+    pub(crate) observation: Observation,
+}
+
+/// What a monitor observed outside of its checks.
+#[derive(Debug)]
+pub(crate) enum Observation {
+    /// How far away the server is.
+    Rtt(RoundTripTime),
+    /// A former primary, whose place was taken, does not answer.
+    Silence,
+    /// Nothing any more: the monitor crashed and begins anew.
+    MonitorRestarted,
+}
+
 /// An operation met an error that concerns its server. The ticket holds the connection's lease.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -62,14 +85,28 @@ pub(crate) struct OperationFailed {
 }
 
 /// A connection could not be established.
-#[derive(Debug, Message)]
+#[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct EstablishmentFailed {
+    /// The pool that waits for it.
+    pub(crate) pool: Addr<ConnectionPoolActor>,
     pub(crate) address: Arc<ServerAddress>,
     pub(crate) id: ConnectionId,
     pub(crate) generation: Generation,
     pub(crate) service_id: Option<ObjectId>,
     pub(crate) error: EstablishError,
+}
+
+/// A connection's actor died, which counts as a network error of that connection.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ConnectionLost {
+    pub(crate) address: Arc<ServerAddress>,
+    /// The pool's generation, for a connection that was not established yet.
+    pub(crate) generation: Generation,
+    /// What was known of the connection once it was established.
+    pub(crate) info: Option<Arc<ConnectionInfo>>,
+    pub(crate) death: Death,
 }
 
 /// A reply carried a newer cluster time.
@@ -124,6 +161,13 @@ pub enum PoolOrder {
 pub(crate) struct OrderPool {
     pub(crate) address: ServerAddress,
     pub(crate) order: PoolOrder,
+    pub(crate) done: Token,
+}
+
+/// Tell when all pools are as full as they are to be kept.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct WarmUpPools {
     pub(crate) done: Token,
 }
 

@@ -194,6 +194,21 @@ impl<W: Waiter> Pool<W> {
         }
     }
 
+    /// Takes those of the waiters back that `wanted` names: nothing was sent for them yet, and they look for a connection
+    /// elsewhere. Connections that are being established for them stay in the pool.
+    pub fn dismiss_waiting(&mut self, now: Instant, wanted: impl Fn(&W) -> bool) -> Vec<W> {
+        let mut dismissed = Vec::new();
+        self.queue.take(|waiting| wanted(&waiting.waiter), |waiting| dismissed.push(waiting));
+        while let Some(place) = self.establishing.iter().position(|entry| wanted(&entry.waiting.waiter)) {
+            dismissed.push(self.establishing.remove(place).waiting);
+        }
+        for waiting in &dismissed {
+            let (error, duration) = (CheckOutError::<W::Failure>::Dismissed, waiting.waited(now));
+            self.publish_failed(&error, duration);
+        }
+        dismissed.into_iter().map(|waiting| waiting.waiter).collect()
+    }
+
     fn refuse_late(&mut self, now: Instant, waiting: Waiting<W>) {
         let error = CheckOutError::WaitQueueTimeout(self.wait_queue_timeout(waiting.waited(now)));
         self.refuse(now, waiting, error);

@@ -18,6 +18,8 @@ pub enum CheckOutError<F> {
     Establishment(F),
     /// The connection made for this check-out ended without a word while it was being established.
     Lost,
+    /// The server, once primary, is silent, and the waiter looks for another; nobody reads this.
+    Dismissed,
     /// The caller has given up; nobody reads this.
     Cancelled,
 }
@@ -101,7 +103,7 @@ impl<F> CheckOutError<F> {
         match self {
             Self::PoolClosed(_) => ConnectionCheckoutFailedReason::PoolClosed,
             Self::WaitQueueTimeout(_) | Self::Cancelled => ConnectionCheckoutFailedReason::Timeout,
-            Self::PoolCleared(_) | Self::Establishment(_) | Self::Lost => {
+            Self::PoolCleared(_) | Self::Establishment(_) | Self::Lost | Self::Dismissed => {
                 ConnectionCheckoutFailedReason::ConnectionError
             }
         }
@@ -117,7 +119,7 @@ impl<F> CheckOutError<F> {
                 Some(("WaitQueueTimeoutError", "Timed out while checking out a connection from connection pool"))
             }
             Self::PoolCleared(_) => Some(("PoolClearedError", "Connection pool was cleared")),
-            Self::Establishment(_) | Self::Lost | Self::Cancelled => None,
+            Self::Establishment(_) | Self::Lost | Self::Dismissed | Self::Cancelled => None,
         }
     }
 }
@@ -130,6 +132,7 @@ impl<F: fmt::Display> fmt::Display for CheckOutError<F> {
             Self::WaitQueueTimeout(error) => error.fmt(f),
             Self::Establishment(failure) => failure.fmt(f),
             Self::Lost => f.write_str("the connection ended while it was being established"),
+            Self::Dismissed => f.write_str("a newer primary took over, and the former one no longer answers"),
             Self::Cancelled => f.write_str("the caller gave up waiting for a connection"),
         }
     }
@@ -142,7 +145,7 @@ impl<F: Error + 'static> Error for CheckOutError<F> {
             Self::PoolCleared(error) => Some(error),
             Self::WaitQueueTimeout(error) => Some(error),
             Self::Establishment(failure) => Some(failure),
-            Self::Lost | Self::Cancelled => None,
+            Self::Lost | Self::Dismissed | Self::Cancelled => None,
         }
     }
 }

@@ -60,6 +60,12 @@ impl<W: Waiter> Pool<W> {
         sooner(idle, fill)
     }
 
+    /// Whether the pool has its `minPoolSize` connections, all of them established, or cannot get them now.
+    pub fn is_warm(&self) -> bool {
+        let established = self.connections.total() - self.connections.pending();
+        self.state != PoolState::Ready || established >= self.options.min_size as usize
+    }
+
     /// Whether there is nothing to fill now.
     fn is_filled(&self) -> bool {
         self.state != PoolState::Ready

@@ -274,7 +274,11 @@ impl<W: Waiter> Pool<W> {
     }
 
     pub(super) fn refuse(&mut self, now: Instant, waiting: Waiting<W>, error: CheckOutError<W::Failure>) {
-        let duration = waiting.waited(now);
+        self.publish_failed(&error, waiting.waited(now));
+        self.actions.push_back(PoolAction::Refuse { waiter: waiting.waiter, error });
+    }
+
+    pub(super) fn publish_failed(&mut self, error: &CheckOutError<W::Failure>, duration: Duration) {
         self.publish(|address| {
             PoolEvent::ConnectionCheckoutFailed(ConnectionCheckoutFailedEvent {
                 address,
@@ -283,7 +287,6 @@ impl<W: Waiter> Pool<W> {
                 duration,
             })
         });
-        self.actions.push_back(PoolAction::Refuse { waiter: waiting.waiter, error });
     }
 
     /// Removes a connection from the pool. The caller has taken it off the list of its state.

@@ -106,7 +106,7 @@ impl<W: Waiter> WaitQueue<W> {
         self.sweep_at = (self.waiting.len() * 2).max(SMALLEST_SWEEP);
     }
 
-    fn take(&mut self, mut leaves: impl FnMut(&Waiting<W>) -> bool, mut out: impl FnMut(Waiting<W>)) {
+    pub(super) fn take(&mut self, mut leaves: impl FnMut(&Waiting<W>) -> bool, mut out: impl FnMut(Waiting<W>)) {
         self.earliest = None;
         for _ in 0..self.waiting.len() {
             if let Some(waiting) = self.waiting.pop_front() {

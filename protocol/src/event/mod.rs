@@ -2,7 +2,7 @@
 //!
 //! Follows the command logging and monitoring, the connection pooling and the server discovery monitoring
 //! specifications. Events are cheap to clone and own what they show. The pool's events are defined with the pool
-//! ([`cmap`](crate::cmap)).
+//! ([`cmap`](crate::cmap)) and shown here.
 
 mod command;
 mod extended_json;
@@ -11,6 +11,11 @@ mod listener;
 pub mod redaction;
 mod sdam;
 
+pub use crate::cmap::{
+    ConnectionCheckedInEvent, ConnectionCheckedOutEvent, ConnectionCheckoutFailedEvent, ConnectionCheckoutFailedReason,
+    ConnectionCheckoutStartedEvent, ConnectionClosedEvent, ConnectionClosedReason, ConnectionCreatedEvent,
+    ConnectionReadyEvent, PoolClearedEvent, PoolClosedEvent, PoolCreatedEvent, PoolReadyEvent,
+};
 pub use command::{
     CommandEvent, CommandFailedEvent, CommandFailure, CommandInfo, CommandStartedEvent, CommandSucceededEvent,
     ConnectionInfo,

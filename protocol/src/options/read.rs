@@ -77,7 +77,11 @@ impl Reading {
             Repeated::Refused => {
                 return Err(ConfigError::uri(format!("option {}", row.name), "it is given several times"));
             }
-            Repeated::LastHolds | Repeated::MustAgree => {
+            Repeated::MustAgree => {
+                self.warnings.push(ConfigWarning::new(row.name, WarningReason::Repeated));
+                values.as_slice()
+            }
+            Repeated::LastHolds => {
                 self.warnings.push(ConfigWarning::new(row.name, WarningReason::Repeated));
                 &values[values.len() - 1..]
             }

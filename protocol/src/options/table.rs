@@ -158,8 +158,9 @@ static ROWS: &[Row] = &[
     Row::new("authMechanismProperties", Kind::Custom(values::auth_mechanism_properties)).secret(),
     Row::new("authSource", Kind::Custom(values::auth_source)).hard(),
     // TLS
-    Row::new("tls", Kind::Bool(|s| &mut s.tls)).repeated(Repeated::MustAgree),
-    Row::new("ssl", Kind::Bool(|s| &mut s.tls)).repeated(Repeated::MustAgree),
+    // Hard, as a value that is ignored would leave the connection unencrypted.
+    Row::new("tls", Kind::Bool(|s| &mut s.tls)).repeated(Repeated::MustAgree).hard(),
+    Row::new("ssl", Kind::Bool(|s| &mut s.tls)).repeated(Repeated::MustAgree).hard(),
     Row::new("tlsAllowInvalidCertificates", Kind::Bool(|s| &mut s.tls_allow_invalid_certificates)),
     Row::new("tlsAllowInvalidHostnames", Kind::Bool(|s| &mut s.tls_allow_invalid_hostnames)),
     Row::new("tlsCAFile", Kind::Path(|s| &mut s.tls_ca_file)),

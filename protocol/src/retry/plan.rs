@@ -90,6 +90,11 @@ impl<E> RetryPlan<E> {
         by_specification || by_overload
     }
 
+    /// Whether a retryable error of the attempt that is about to be made would be followed by another one.
+    pub fn would_repeat(&self) -> bool {
+        self.effective() != Retryability::None && self.retries < self.most_retries
+    }
+
     /// The labels that the driver has to add to the error of this attempt, before [`failed`](Self::failed).
     pub fn driver_labels(&self, failure: &Failure<'_>) -> Labels {
         let mut added = Labels::new();

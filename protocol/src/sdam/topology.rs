@@ -9,9 +9,9 @@ use bson::{RawDocument, RawDocumentBuf, oid::ObjectId};
 use rand::RngCore;
 
 use super::{
-    Generation, PoolGenerations, SdamEvent, ServerDescription, ServerFailure, TopologyDescription, TopologySettings,
-    TopologyType, TopologyVersion, Verdict, cluster_time::is_newer_cluster_time, failure::Consequence,
-    srv::chosen_hosts, update::Update,
+    Generation, PoolGenerations, RoundTripTime, SdamEvent, ServerDescription, ServerFailure, TopologyDescription,
+    TopologySettings, TopologyType, TopologyVersion, Verdict, cluster_time::is_newer_cluster_time,
+    failure::Consequence, srv::chosen_hosts, update::Update,
 };
 use crate::address::ServerAddress;
 
@@ -243,6 +243,29 @@ impl Topology {
         timed_out: bool,
     ) {
         self.apply_check(ServerDescription::failed(address.clone(), error, topology_version), timed_out);
+    }
+
+    /// A monitor measured how far away its server is. Publishes nothing: round-trip times are no part of what makes
+    /// two descriptions differ.
+    pub fn rtt_measured(&mut self, address: &ServerAddress, rtt: RoundTripTime) {
+        let Some(current) = self.monitored_server(address).filter(|server| server.is_known()) else { return };
+        let measured = ServerDescription {
+            round_trip_time: Some(rtt.average),
+            min_round_trip_time: rtt.minimum,
+            ..(**current).clone()
+        };
+        let mut description = (*self.description).clone();
+        description.servers.insert(address.clone(), Arc::new(measured));
+        self.description = Arc::new(description);
+        self.effects.push_back(Effect::DescriptionReplaced);
+    }
+
+    /// The monitor of a server crashed: nothing is known of the server until the monitor has checked it again. Its pool
+    /// is not cleared, as nothing is wrong with it.
+    pub fn monitor_restarted(&mut self, address: &ServerAddress, reason: impl Into<Arc<str>>) {
+        if self.monitored_server(address).is_some() {
+            self.update(ServerDescription::failed(address.clone(), reason, None));
+        }
     }
 
     fn apply_check(&mut self, check: ServerDescription, timed_out: bool) {

@@ -187,3 +187,19 @@ fn checking_out_and_in_grows_nothing() {
     }
     assert_eq!(size(&scene), before);
 }
+
+#[test]
+fn those_who_wait_can_look_elsewhere_and_leave_what_is_being_established_to_the_pool() {
+    let mut scene = Scene::ready(max_size(2));
+    scene.take_new("user", 1);
+    for name in ["establishing", "queued", "stays"] {
+        scene.check_out(name);
+    }
+    let now = scene.now;
+    let dismissed = scene.pool.dismiss_waiting(now, |caller| caller.name != "stays");
+    scene.settle();
+    assert_eq!(dismissed.iter().map(|caller| caller.name).collect::<Vec<_>>(), ["queued", "establishing"]);
+    assert!(scene.errors.is_empty(), "they are not refused");
+    scene.established(2);
+    assert!(scene.has("stays gets 2"), "{:?}", scene.log);
+}

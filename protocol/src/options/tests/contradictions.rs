@@ -71,6 +71,16 @@ fn tls_and_ssl_that_differ() {
 }
 
 #[test]
+fn a_malformed_tls_is_an_error_as_ignoring_it_would_leave_the_connection_unencrypted() {
+    for text in ["tls=TRUE", "ssl=True", "tls=", "tls=TRUE&tls=false", "ssl=2"] {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.contains("tls") || error.contains("ssl"), "{text}: {error}");
+        assert!(error.contains("true or false"), "{text}: {error}");
+    }
+    assert!(parse("tls=1").unwrap().tls_enabled, "the old spellings count, with a warning");
+}
+
+#[test]
 fn tls_insecure_beside_what_it_governs() {
     for flag in ["tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "tlsDisableOCSPEndpointCheck"] {
         let place = invalid_uri(parse(&format!("tlsInsecure=false&{flag}=false")));

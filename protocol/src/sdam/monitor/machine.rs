@@ -7,11 +7,11 @@ use std::{
 
 use super::{
     AwaitedHello, CheckError, CheckOutcome, HelloRequest, MIN_HEARTBEAT_FREQUENCY, MonitorSettings, RttEstimator,
-    after, probe::RttProbe,
+    SUPERSEDED_PATIENCE, after, probe::RttProbe,
 };
 use crate::{
     address::ServerAddress,
-    sdam::{HelloReply, ServerDescription, TopologyVersion},
+    sdam::{HelloReply, RoundTripTime, ServerDescription, TopologyVersion},
 };
 
 /// What the shell around a [`Monitor`] has to do, in the order given.
@@ -51,6 +51,10 @@ pub enum MonitorAction {
     CloseConnection,
     /// Tell the topology.
     Report(CheckOutcome),
+    /// Tell the topology how far away the server is by now.
+    ReportRtt(RoundTripTime),
+    /// Tell the topology that a server whose place as primary was taken does not answer.
+    ReportSilence,
     /// Say a plain `hello` on the second connection, which is opened if need be; the duration of this, or of
     /// the handshake if it was opened, is the measured time. Publishes no event.
     MeasureRtt {
@@ -95,6 +99,8 @@ pub struct Monitor {
     was_known: bool,
     rtt: RttEstimator,
     probe: RttProbe,
+    /// Until when the server, superseded as primary, has to show that it is there.
+    sign_of_life_due: Option<Instant>,
     actions: VecDeque<MonitorAction>,
 }
 
@@ -112,6 +118,7 @@ impl Monitor {
             was_known: false,
             rtt: RttEstimator::default(),
             probe: RttProbe::Off,
+            sign_of_life_due: None,
             actions: VecDeque::new(),
         }
     }
@@ -132,6 +139,7 @@ impl Monitor {
     pub fn stop(&mut self, now: Instant) {
         self.abandon_heartbeat(now, "the monitor was stopped");
         self.state = State::Stopped;
+        self.sign_of_life_due = None;
         self.close_connection();
         self.stop_measuring();
     }
@@ -158,17 +166,24 @@ impl Monitor {
         }
     }
 
-    /// A newer primary was found: if the second connection exists, it is used at once to see whether this server
-    /// still answers. Says whether a measurement is going on now.
-    pub fn probe_requested(&mut self, now: Instant) -> bool {
+    /// A newer primary was found: the second connection is used at once to see whether this server still answers, or
+    /// its next check if there is no second connection. If nothing comes within [`SUPERSEDED_PATIENCE`],
+    /// [`MonitorAction::ReportSilence`] follows.
+    pub fn probe_requested(&mut self, now: Instant) {
         self.measure(now);
-        matches!(self.probe, RttProbe::Measuring { .. })
+        let asked = match (self.probe, self.state) {
+            (RttProbe::Measuring { .. }, _) | (_, State::Checking { .. }) => now,
+            (_, State::Sleeping { until, .. }) => until,
+            (_, State::Stopped) => return,
+        };
+        self.sign_of_life_due = asked.checked_add(SUPERSEDED_PATIENCE);
     }
 
     /// The server answered the heartbeat that is going on. `duration` is how long the handshake's `hello`, or this
     /// one, took; `more_to_come` that the server streams further replies.
     pub fn hello_received(&mut self, now: Instant, reply: &HelloReply, duration: Duration, more_to_come: bool) {
         let State::Checking { since, awaited, .. } = self.state else { return };
+        self.sign_of_life_due = None;
         let event_duration = if awaited { now.saturating_duration_since(since) } else { duration };
         self.actions.push_back(MonitorAction::HeartbeatSucceeded { duration: event_duration, awaited });
         if !awaited {
@@ -195,6 +210,7 @@ impl Monitor {
         let State::Checking { since, awaited, .. } = self.state else { return };
         let duration = now.saturating_duration_since(since);
         self.actions.push_back(MonitorAction::HeartbeatFailed { duration, awaited, error: error.clone() });
+        self.report_silence();
         self.close_connection();
         self.stop_measuring();
         self.rtt.reset();
@@ -211,7 +227,9 @@ impl Monitor {
     /// A measurement over the second connection was made.
     pub fn rtt_measured(&mut self, now: Instant, duration: Duration) {
         if self.probe.end(now, self.settings.heartbeat_frequency) {
+            self.sign_of_life_due = None;
             self.rtt.add_sample(duration);
+            self.actions.push_back(MonitorAction::ReportRtt(self.rtt.round_trip_time()));
         }
     }
 
@@ -219,6 +237,7 @@ impl Monitor {
     pub fn rtt_failed(&mut self, now: Instant) {
         if self.probe.end(now, self.settings.heartbeat_frequency) {
             self.actions.push_back(MonitorAction::CloseRttConnection);
+            self.report_silence();
         }
     }
 
@@ -234,7 +253,7 @@ impl Monitor {
             State::Sleeping { until, .. } => Some(until),
             State::Checking { deadline, .. } => deadline,
         };
-        [check, self.probe.next_deadline()].into_iter().flatten().min()
+        [check, self.probe.next_deadline(), self.sign_of_life_due].into_iter().flatten().min()
     }
 
     /// Does whatever is due at `now`.
@@ -254,11 +273,21 @@ impl Monitor {
                 _ => self.measure(now),
             }
         }
+        if self.sign_of_life_due.is_some_and(|due| due <= now) {
+            self.report_silence();
+        }
     }
 
     /// The next thing to be done; none when all was taken.
     pub fn poll_action(&mut self) -> Option<MonitorAction> {
         self.actions.pop_front()
+    }
+
+    /// Reports that the server does not answer, if it was to show that it does.
+    fn report_silence(&mut self) {
+        if self.sign_of_life_due.take().is_some() {
+            self.actions.push_back(MonitorAction::ReportSilence);
+        }
     }
 
     fn check(&mut self, now: Instant) {

@@ -1,7 +1,7 @@
 use bson::{RawDocumentBuf, oid::ObjectId, rawdoc};
 
 use super::*;
-use crate::sdam::HelloReply;
+use crate::sdam::{HelloReply, RoundTripTime};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -263,6 +263,8 @@ fn the_round_trip_time_is_measured_beside_the_stream() {
     assert_eq!(driven.left(), Some(Duration::from_secs(10)));
     assert_eq!(driven.pass(Duration::from_secs(10)), [MonitorAction::MeasureRtt { hello: true }]);
     driven.monitor.rtt_measured(driven.now, 20 * MS);
+    let measured = RoundTripTime { average: 12 * MS, minimum: 10 * MS };
+    assert_eq!(driven.actions(), [MonitorAction::ReportRtt(measured)], "it counts at once");
     assert_eq!(driven.monitor.rtt().average(), Some(12 * MS));
     assert_eq!(driven.monitor.rtt().minimum(), 10 * MS);
     driven.pass(Duration::from_secs(10));
@@ -276,14 +278,49 @@ fn the_round_trip_time_is_measured_beside_the_stream() {
 }
 
 #[test]
-fn a_probe_does_not_wait_for_its_turn() {
+fn a_superseded_primary_is_probed_at_once_and_found_silent_in_time() {
     let mut driven = started(MonitorSettings::default());
-    assert!(!driven.monitor.probe_requested(driven.now));
     driven.answer(true, MS, false);
-    assert!(driven.monitor.probe_requested(driven.now));
+    driven.monitor.probe_requested(driven.now);
     assert_eq!(driven.actions(), [MonitorAction::MeasureRtt { hello: true }]);
-    assert!(driven.monitor.probe_requested(driven.now));
-    assert!(driven.actions().is_empty());
+    assert_eq!(driven.left(), Some(SUPERSEDED_PATIENCE));
+    assert_eq!(driven.pass(SUPERSEDED_PATIENCE), [MonitorAction::ReportSilence]);
+    assert!(driven.pass(SUPERSEDED_PATIENCE).is_empty(), "it is said once");
+}
+
+#[test]
+fn a_superseded_primary_that_answers_is_left_alone() {
+    let mut driven = started(MonitorSettings::default());
+    driven.answer(true, MS, false);
+    driven.monitor.probe_requested(driven.now);
+    driven.monitor.rtt_measured(driven.now, MS);
+    driven.actions();
+    assert!(driven.pass(SUPERSEDED_PATIENCE).is_empty());
+}
+
+#[test]
+fn a_superseded_primary_that_breaks_the_probe_is_silent_at_once() {
+    let mut driven = started(MonitorSettings::default());
+    driven.answer(true, MS, false);
+    driven.monitor.probe_requested(driven.now);
+    driven.actions();
+    driven.monitor.rtt_failed(driven.now);
+    assert_eq!(driven.actions(), [MonitorAction::CloseRttConnection, MonitorAction::ReportSilence]);
+}
+
+#[test]
+fn without_a_second_connection_the_next_check_is_the_probe() {
+    let mut driven = started(polling());
+    driven.answer(false, MS, false);
+    driven.monitor.check_requested(driven.now);
+    driven.monitor.probe_requested(driven.now);
+    assert_eq!(driven.left(), Some(500 * MS), "checks are at least so far apart");
+    driven.pass(500 * MS);
+    assert_eq!(driven.left(), Some(SUPERSEDED_PATIENCE));
+    assert_eq!(driven.pass(SUPERSEDED_PATIENCE), [MonitorAction::ReportSilence]);
+    driven.monitor.probe_requested(driven.now);
+    driven.answer(false, MS, false);
+    assert!(driven.pass(SUPERSEDED_PATIENCE).is_empty());
 }
 
 #[test]

@@ -162,6 +162,34 @@ fn a_crashed_pool_begins_a_generation_and_is_ready_if_the_server_is() {
 }
 
 #[test]
+fn a_measured_round_trip_time_counts_at_once_and_is_no_event() {
+    let mut topology = opened(settings(&["a"]));
+    check(&mut topology, "a", standalone());
+    let rtt = RoundTripTime { average: Duration::from_millis(9), minimum: Duration::from_millis(8) };
+    topology.rtt_measured(&address("a"), rtt);
+    assert_eq!(drain(&mut topology), [Effect::DescriptionReplaced]);
+    let server = topology.description().server(&address("a")).unwrap().clone();
+    assert_eq!((server.round_trip_time, server.min_round_trip_time), (Some(rtt.average), rtt.minimum));
+
+    topology.check_failed(&address("a"), "reset", None, false);
+    drain(&mut topology);
+    topology.rtt_measured(&address("a"), rtt);
+    assert!(drain(&mut topology).is_empty(), "an unknown server has no round-trip time");
+}
+
+#[test]
+fn a_crashed_monitor_makes_its_server_unknown_and_leaves_the_pool_alone() {
+    let mut topology = opened(settings(&["a", "b"]));
+    check(&mut topology, "a", primary(&["a", "b"]));
+    topology.monitor_restarted(&address("a"), "the monitor had a fault");
+    let effects = drain(&mut topology);
+    assert_eq!(type_of(&topology, "a"), ServerType::Unknown);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::ClearPool { .. })));
+    check(&mut topology, "a", primary(&["a", "b"]));
+    assert_eq!(type_of(&topology, "a"), ServerType::RsPrimary);
+}
+
+#[test]
 fn cluster_time_only_advances() {
     let mut topology = opened(settings(&["a"]));
     let time =

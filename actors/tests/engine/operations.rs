@@ -1,6 +1,4 @@
-//! The engine against real servers.
-
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+//! Operations, from start to close.
 
 use std::{
     sync::{
@@ -10,68 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bson::{RawDocumentBuf, rawdoc};
-use mongo_actors_engine::{Cause, Engine, EngineSettings, Operation, Placement, Reply, Setback};
+use bson::rawdoc;
+use mongo_actors_engine::{Cause, Engine, EngineSettings, Placement};
 use mongo_actors_protocol::{
-    cmap::{ConnectionCheckedInEvent, ConnectionCheckedOutEvent, ConnectionClosedEvent},
-    command::Request,
-    event::{CommandListener, CommandSucceededEvent, PoolListener},
+    event::{CommandListener, CommandSucceededEvent},
     options::ClientOptions,
-    read_preference::ReadPreference,
-    retry::Retryability,
-    selection::SelectionCriteria,
-    wire::DocumentSequence,
 };
 use mongo_actors_testkit::{ReplicaSet, Standalone};
 
-fn engine(uri: &str) -> Engine {
-    let mut settings = EngineSettings::new(ClientOptions::parse(uri).unwrap());
-    settings.placement = Some(Placement::Dedicated);
-    Engine::start(settings).unwrap()
-}
-
-fn command(name: &'static str, body: RawDocumentBuf) -> Operation {
-    Operation::new(Request::new(name, "engine".into(), body), SelectionCriteria::Writable)
-}
-
-fn insert(id: i32) -> Operation {
-    let mut documents = DocumentSequence::new("documents");
-    documents.push(&rawdoc! { "_id": id });
-    let request = Request::new("insert", "engine".into(), rawdoc! { "insert": "numbers" }).with_sequence(documents);
-    let mut operation = Operation::new(request, SelectionCriteria::Writable);
-    operation.retryability = Retryability::Write;
-    operation
-}
-
-fn count() -> Operation {
-    let mut operation = command("count", rawdoc! { "count": "numbers" });
-    operation.criteria = ReadPreference::Primary.into();
-    operation.retryability = Retryability::Read;
-    operation
-}
-
-async fn run(engine: &Engine, operation: Operation) -> Result<Reply, Box<Setback>> {
-    engine.execute(operation).await.expect("the engine answers")
-}
-
-/// Repeats an attempt until it succeeds, as a retry plan without limits would.
-async fn persist(engine: &Engine, operation: Operation) -> Reply {
-    let end = Instant::now() + Duration::from_secs(60);
-    let mut answer = run(engine, operation).await;
-    loop {
-        match answer {
-            Ok(reply) => return reply,
-            Err(setback) => {
-                assert!(Instant::now() < end, "{}", setback.failure.cause);
-                answer = engine.repeat(*setback, Vec::new(), None).await.expect("the engine answers");
-            }
-        }
-    }
-}
-
-fn number(reply: &Reply) -> i32 {
-    reply.body.as_ref().unwrap().as_document().get_i32("n").unwrap()
-}
+use crate::{Ledger, command, count, engine, insert, number, persist, run};
 
 #[tokio::test]
 async fn a_standalone_takes_what_is_written_and_gives_it_back() {
@@ -145,28 +90,6 @@ async fn many_callers_share_few_connections() {
     assert!(server.member().connections_of("few").await.unwrap() <= 7);
     assert_eq!(engine.operations_in_flight(), 0);
     engine.close(None).await;
-}
-
-/// Counts what becomes of a pool's connections.
-#[derive(Default)]
-struct Ledger {
-    checked_out: AtomicUsize,
-    checked_in: AtomicUsize,
-    closed: AtomicUsize,
-}
-
-impl PoolListener for Ledger {
-    fn connection_checked_out(&self, _: &ConnectionCheckedOutEvent) {
-        self.checked_out.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn connection_checked_in(&self, _: &ConnectionCheckedInEvent) {
-        self.checked_in.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn connection_closed(&self, _: &ConnectionClosedEvent) {
-        self.closed.fetch_add(1, Ordering::SeqCst);
-    }
 }
 
 #[tokio::test]

@@ -1,0 +1,456 @@
+//! What the death of each actor costs, and what is left afterwards: the table of the architecture, row by row.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bson::{RawBsonRef, rawdoc};
+use mongo_actors_engine::{
+    Cause, Engine, EngineSettings, Fault, FaultOrder, KillCursors, Operation, Pending, RestartBudget, Role,
+};
+use mongo_actors_protocol::{
+    cmap::CheckOutError,
+    event::{CommandListener, CommandSucceededEvent, ServerDescriptionChangedEvent, ServerListener},
+    read_preference::{ReadPreference, TagSet},
+    retry::{Retryability, Stage},
+};
+
+use crate::{Ledger, actors, command, eventually, insert, number, persist, run, set, settings};
+
+/// A client of the shared set, and what its listeners saw.
+struct Subject {
+    engine: Engine,
+    pools: Arc<Ledger>,
+    seen: Arc<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// What servers were found to be, with the reason when they became unknown.
+    servers: Mutex<Vec<Option<String>>>,
+    killed_cursors: AtomicUsize,
+    ended_sessions: AtomicUsize,
+}
+
+impl ServerListener for Seen {
+    fn server_description_changed(&self, event: &ServerDescriptionChangedEvent) {
+        let error = event.new_description.error.as_ref().map(ToString::to_string);
+        self.servers.lock().unwrap().push(error);
+    }
+}
+
+impl CommandListener for Seen {
+    fn command_succeeded(&self, event: &CommandSucceededEvent) {
+        let array = |name: &str| event.reply.as_document().get_array(name).map_or(0, |array| array.into_iter().count());
+        match event.command_name.as_ref() {
+            "killCursors" => drop(self.killed_cursors.fetch_add(array("cursorsKilled"), Ordering::SeqCst)),
+            "endSessions" => drop(self.ended_sessions.fetch_add(1, Ordering::SeqCst)),
+            _ => {}
+        }
+    }
+}
+
+impl Subject {
+    async fn new(options: &[(&str, &str)]) -> Self {
+        Self::with(options, |_| {}).await
+    }
+
+    async fn with(options: &[(&str, &str)], change: impl FnOnce(&mut EngineSettings)) -> Self {
+        let mut settings = settings(&set().await.uri_with(options));
+        let (pools, seen) = (Arc::new(Ledger::default()), Arc::new(Seen::default()));
+        settings.listeners.pool.push(pools.clone());
+        settings.listeners.server.push(seen.clone());
+        settings.listeners.command.push(seen.clone());
+        change(&mut settings);
+        let engine = Engine::start(settings).unwrap();
+        persist(&engine, ping()).await;
+        Self { engine, pools, seen }
+    }
+
+    fn restarts(&self, role: Role) -> u64 {
+        actors(&self.engine, role).iter().map(|actor| actor.restarts).sum()
+    }
+
+    /// Runs an operation that meets the order, and says how its attempt ended.
+    async fn meet(&self, order: FaultOrder) -> (Cause, Stage) {
+        let mut firings = self.engine.order(order);
+        let setback = run(&self.engine, ping()).await.unwrap_err();
+        assert!(firings.reached(1).await);
+        (setback.failure.cause, setback.failure.stage)
+    }
+
+    /// Service is as before: commands succeed, nothing is left over.
+    async fn end_well(self) {
+        persist(&self.engine, ping()).await;
+        let (pools, engine) = (&self.pools, &self.engine);
+        eventually("nothing is on its way", || engine.operations_in_flight() == 0).await;
+        engine.flush_events().await;
+        let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+        assert_eq!(count(&pools.checked_out), count(&pools.checked_in));
+        assert_eq!(actors(engine, Role::Topology).len(), 1);
+        assert_eq!(actors(engine, Role::ServerMonitor).len(), 1);
+        assert_eq!(actors(engine, Role::ConnectionPool).len(), 1);
+        engine.close(None).await;
+        eventually("all actors are gone", || engine.actors().is_empty()).await;
+        assert_eq!(count(&pools.created), count(&pools.closed), "every connection was seen to end");
+    }
+}
+
+fn ping() -> Operation {
+    let mut ping = command("ping", rawdoc! { "ping": 1 });
+    ping.retryability = Retryability::Read;
+    ping
+}
+
+/// A read that the server takes this long for.
+fn slow(time: Duration) -> Operation {
+    let filter = format!("sleep({}) || true", time.as_millis());
+    let mut find = command("find", rawdoc! { "find": "slow", "filter": { "$where": filter } });
+    find.retryability = Retryability::Read;
+    find
+}
+
+/// Has so many slow reads under way, on the server or waiting for a connection.
+async fn begin(subject: &Subject, count: usize, on_server: usize) -> Vec<tokio::task::JoinHandle<(Cause, Stage)>> {
+    let mut insert = insert(1);
+    insert.request.body = rawdoc! { "insert": "slow" };
+    persist(&subject.engine, insert).await;
+    let before = subject.pools.checked_out.load(Ordering::SeqCst);
+    let outcome = |pending: Pending| async move {
+        let setback = pending.await.unwrap().unwrap_err();
+        (setback.failure.cause, setback.failure.stage)
+    };
+    let all =
+        (0..count).map(|_| tokio::spawn(outcome(subject.engine.execute(slow(Duration::from_secs(20)))))).collect();
+    eventually("they are under way", || subject.pools.checked_out.load(Ordering::SeqCst) >= before + on_server).await;
+    all
+}
+
+#[tokio::test]
+async fn a_connection_that_dies_frees_its_slot_and_counts_as_a_network_error() {
+    for fault in [Fault::Panic, Fault::Stop, Fault::Kill] {
+        let subject = Subject::new(&[("maxPoolSize", "1")]).await;
+        let (cause, stage) = subject.meet(FaultOrder::new(Role::Connection, fault).on("Run")).await;
+        assert!(matches!(cause, Cause::Abandoned), "{cause}");
+        assert!(!stage.may_be_sent(), "{stage:?}");
+        persist(&subject.engine, ping()).await;
+        subject.engine.flush_events().await;
+        assert_eq!(subject.pools.cleared.load(Ordering::SeqCst), 1, "{fault:?}");
+        assert_eq!(subject.restarts(Role::Connection), 0, "it is never restarted");
+        let errors: Vec<_> = subject.seen.servers.lock().unwrap().iter().flatten().cloned().collect();
+        assert!(errors.iter().any(|error| error.contains("actor of a connection")), "{errors:?}");
+        subject.end_well().await;
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_dies_answers_everyone_and_begins_a_generation() {
+    let subject = Subject::new(&[("maxPoolSize", "2")]).await;
+    let first = run(&subject.engine, ping()).await.unwrap().connection.generation;
+    let under_way = begin(&subject, 3, 2).await;
+    let (cause, stage) = subject.meet(FaultOrder::new(Role::ConnectionPool, Fault::Panic).on("CheckOut")).await;
+    assert!(matches!(cause, Cause::Abandoned) && stage == Stage::Selected, "{cause} {stage:?}");
+    let mut stages = Vec::new();
+    for waiter in under_way {
+        let (cause, stage) = waiter.await.unwrap();
+        match &cause {
+            Cause::Abandoned => assert_eq!(stage, Stage::Written),
+            Cause::CheckOut(error) => assert!(matches!(**error, CheckOutError::PoolCleared(_)), "{error}"),
+            other => panic!("{other}"),
+        }
+        stages.push(stage);
+    }
+    stages.sort();
+    assert_eq!(stages, [Stage::Selected, Stage::Written, Stage::Written]);
+    let next = persist(&subject.engine, ping()).await.connection.generation;
+    assert!(next > first, "{next} after {first}");
+    assert_eq!((subject.restarts(Role::ConnectionPool), subject.restarts(Role::Topology)), (1, 0));
+    subject.end_well().await;
+}
+
+#[tokio::test]
+async fn a_topology_that_dies_keeps_what_orders_its_knowledge_and_answers_the_parked() {
+    let subject = Subject::new(&[]).await;
+    let before = subject.engine.description();
+    let first = run(&subject.engine, ping()).await.unwrap().connection.generation;
+    let parked = {
+        let mut operation = ping();
+        let nowhere = [TagSet::from([("dc".to_owned(), "nowhere".to_owned())])];
+        operation.criteria = ReadPreference::secondary().with_tag_sets(nowhere).into();
+        tokio::spawn(subject.engine.execute(operation))
+    };
+    // A barrier through the topology: it has been parked.
+    subject.engine.flush_events().await;
+    let (cause, stage) = subject.meet(FaultOrder::new(Role::Topology, Fault::Panic).on("Execute")).await;
+    assert!(matches!(cause, Cause::Abandoned) && stage == Stage::Queued, "{cause} {stage:?}");
+    let parked = parked.await.unwrap().unwrap().unwrap_err();
+    assert!(matches!(parked.failure.cause, Cause::Abandoned), "{:?}", parked.failure);
+    assert_eq!(parked.failure.stage, Stage::Queued);
+
+    let next = persist(&subject.engine, ping()).await.connection.generation;
+    assert!(next > first, "{next} after {first}");
+    let after = subject.engine.description();
+    assert!(before.max_election_id.is_some() && before.max_set_version.is_some());
+    assert_eq!((after.max_election_id, after.max_set_version), (before.max_election_id, before.max_set_version));
+    assert_eq!(after.set_name, before.set_name);
+    assert_eq!(subject.restarts(Role::Topology), 1);
+    subject.end_well().await;
+}
+
+#[tokio::test]
+async fn a_monitor_that_dies_disturbs_no_operation() {
+    for fault in [Fault::Panic, Fault::Stop] {
+        let subject = Subject::new(&[("heartbeatFrequencyMS", "500")]).await;
+        let mut firings = subject.engine.order(FaultOrder::new(Role::ServerMonitor, fault).on("RequestCheck"));
+        let under_way = {
+            let operation = slow(Duration::from_millis(300));
+            tokio::spawn(subject.engine.execute(operation))
+        };
+        let deadline = Instant::now() + Duration::from_millis(100);
+        let nowhere = [TagSet::from([("dc".to_owned(), "nowhere".to_owned())])];
+        let unselectable = ReadPreference::secondary().with_tag_sets(nowhere);
+        assert!(subject.engine.select(unselectable.into(), Some(deadline)).await.is_err());
+        assert!(firings.reached(1).await);
+        persist(&subject.engine, ping()).await;
+        under_way.await.unwrap().unwrap().unwrap();
+        subject.engine.flush_events().await;
+        let errors: Vec<_> = subject.seen.servers.lock().unwrap().iter().flatten().cloned().collect();
+        assert!(errors.iter().any(|error| error.contains("monitor")), "the server was unknown meanwhile: {errors:?}");
+        assert_eq!(subject.pools.cleared.load(Ordering::SeqCst), 0);
+        assert_eq!((subject.restarts(Role::ServerMonitor), subject.restarts(Role::Topology)), (1, 0));
+        subject.end_well().await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_pool_that_dies_takes_the_sessions_back_that_are_out() {
+    let subject = Subject::new(&[]).await;
+    let mut firings = subject.engine.order(FaultOrder::new(Role::SessionPool, Fault::Panic).on("Equip"));
+    // The first connection has a session already; a second one asks for one.
+    let both = [subject.engine.execute(slow(Duration::from_millis(100))), subject.engine.execute(ping())];
+    let answers = futures_util::future::join_all(both).await;
+    assert!(firings.reached(1).await);
+    let lost: Vec<_> = answers.into_iter().filter_map(|answer| answer.unwrap().err()).collect();
+    assert_eq!(lost.len(), 1);
+    assert!(matches!(lost[0].failure.cause, Cause::Abandoned) && lost[0].failure.stage == Stage::CheckedOut);
+    persist(&subject.engine, ping()).await;
+    subject.engine.flush_events().await;
+    assert_eq!(subject.pools.closed.load(Ordering::SeqCst), 0, "no connection was harmed");
+    assert_eq!(subject.restarts(Role::SessionPool), 1);
+    let seen = subject.seen.clone();
+    subject.end_well().await;
+    assert_eq!(seen.ended_sessions.load(Ordering::SeqCst), 1, "the session of the first connection came back");
+}
+
+#[tokio::test]
+async fn a_reaper_that_dies_forgets_no_debt() {
+    let subject = Subject::new(&[]).await;
+    for id in 10..20 {
+        let mut operation = insert(id);
+        operation.request.body = rawdoc! { "insert": "owed" };
+        persist(&subject.engine, operation).await;
+    }
+    let find = command("find", rawdoc! { "find": "owed", "batchSize": 2 });
+    let reply = run(&subject.engine, find).await.unwrap();
+    let cursor = reply.body.as_ref().unwrap().as_document().get_document("cursor").unwrap().get("id").unwrap();
+    let Some(RawBsonRef::Int64(cursor_id)) = cursor else { panic!("{cursor:?}") };
+    let mut firings = subject.engine.order(FaultOrder::new(Role::Reaper, Fault::Panic).on("Settle"));
+    subject.engine.owe(KillCursors {
+        server: reply.server.clone(),
+        database: "engine".into(),
+        collection: "owed".into(),
+        cursor_id,
+        session: reply.session,
+        lease: None,
+    });
+    assert!(firings.reached(1).await);
+    eventually("the cursor is killed", || subject.seen.killed_cursors.load(Ordering::SeqCst) == 1).await;
+    assert_eq!(subject.restarts(Role::Reaper), 1);
+    subject.end_well().await;
+}
+
+#[tokio::test]
+async fn a_supervisor_that_dies_begins_with_a_new_tree() {
+    let subject = Subject::new(&[]).await;
+    let under_way = begin(&subject, 1, 1).await.pop().unwrap();
+    let mut firings = subject.engine.order(FaultOrder::new(Role::Supervisor, Fault::Panic).on("Restart"));
+    subject.engine.restart().await;
+    assert!(firings.reached(1).await);
+    let (cause, stage) = under_way.await.unwrap();
+    assert!(matches!(cause, Cause::Abandoned) && stage == Stage::Written, "{cause} {stage:?}");
+    persist(&subject.engine, ping()).await;
+    assert_eq!(subject.restarts(Role::Supervisor), 1);
+    subject.end_well().await;
+}
+
+#[tokio::test]
+async fn without_a_supervisor_operations_fail_with_the_cause_until_the_client_is_restarted() {
+    let subject = Subject::with(&[], |settings| settings.restart_budget = RestartBudget::NONE).await;
+    let _firings = subject.engine.order(FaultOrder::new(Role::Supervisor, Fault::Panic).on("Restart"));
+    subject.engine.restart().await;
+    eventually("all actors are gone", || subject.engine.actors().is_empty()).await;
+    let started = Instant::now();
+    let setback = run(&subject.engine, ping()).await.unwrap_err();
+    assert!(matches!(setback.failure.cause, Cause::EngineDown(_)), "{}", setback.failure.cause);
+    assert!(started.elapsed() < Duration::from_millis(500), "at once");
+    subject.engine.restart().await;
+    persist(&subject.engine, ping()).await;
+    subject.end_well().await;
+}
+
+#[tokio::test]
+async fn a_client_without_a_supervisor_can_still_be_closed() {
+    let subject = Subject::with(&[], |settings| settings.restart_budget = RestartBudget::NONE).await;
+    let _firings = subject.engine.order(FaultOrder::new(Role::Supervisor, Fault::Kill).on("Restart"));
+    subject.engine.restart().await;
+    eventually("all actors are gone", || subject.engine.actors().is_empty()).await;
+    subject.engine.close(None).await;
+    assert!(subject.engine.is_closed());
+    let setback = run(&subject.engine, ping()).await.unwrap_err();
+    assert!(matches!(setback.failure.cause, Cause::ClientClosed), "{}", setback.failure.cause);
+}
+
+#[tokio::test]
+async fn the_sixth_crash_of_a_pool_within_five_seconds_restarts_the_topology() {
+    let subject = Subject::new(&[]).await;
+    let mut firings = subject.engine.order(FaultOrder::new(Role::ConnectionPool, Fault::Panic).on("CheckOut").times(6));
+    let started = Instant::now();
+    while firings.count() < 6 {
+        persist(&subject.engine, ping()).await;
+    }
+    assert!(firings.reached(6).await && started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    persist(&subject.engine, ping()).await;
+    let topology = actors(&subject.engine, Role::Topology).pop().unwrap();
+    assert_eq!(topology.restarts, 1);
+    assert!(topology.last_failure.as_ref().unwrap().contains("gave up on a child"), "{topology:?}");
+    assert_eq!(subject.restarts(Role::Supervisor), 0);
+    subject.end_well().await;
+}
+
+#[tokio::test]
+async fn a_tree_that_cannot_be_kept_alive_is_brought_back_after_a_pause_or_by_hand() {
+    let subject = Subject::with(&[], |settings| settings.restart_budget = RestartBudget::NONE).await;
+    let crash = || FaultOrder::new(Role::Topology, Fault::Panic).on("Execute");
+    let (cause, _) = subject.meet(crash()).await;
+    assert!(matches!(cause, Cause::Abandoned), "{cause}");
+    let (began, mut answered) = (Instant::now(), 0);
+    loop {
+        match run(&subject.engine, ping()).await {
+            Ok(_) => break,
+            Err(setback) => {
+                assert!(
+                    matches!(setback.failure.cause, Cause::EngineDown(_) | Cause::Abandoned),
+                    "{:?}",
+                    setback.failure
+                );
+                answered += 1;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+    let pause = began.elapsed();
+    assert!(pause >= Duration::from_millis(900) && pause < Duration::from_secs(5), "{pause:?}");
+    assert!(answered > 10, "each answered at once");
+
+    subject.meet(crash()).await;
+    let began = Instant::now();
+    subject.engine.restart().await;
+    persist(&subject.engine, ping()).await;
+    assert!(began.elapsed() < Duration::from_millis(1900), "the next pause would be of 2 s: {:?}", began.elapsed());
+    subject.end_well().await;
+}
+
+#[tokio::test]
+async fn a_tree_stays_down_when_that_is_wanted() {
+    let subject = Subject::with(&[], |settings| {
+        settings.restart_budget = RestartBudget::NONE;
+        settings.stay_down = true;
+    })
+    .await;
+    subject.meet(FaultOrder::new(Role::Topology, Fault::Kill).on("Execute")).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let setback = run(&subject.engine, ping()).await.unwrap_err();
+    assert!(matches!(&setback.failure.cause, Cause::EngineDown(cause) if cause.contains("topology")), "{setback:?}");
+    subject.engine.restart().await;
+    persist(&subject.engine, ping()).await;
+    subject.end_well().await;
+}
+
+/// A crash at any of the steps of closing must not leave the caller waiting, nor an actor behind.
+#[tokio::test]
+async fn a_crash_while_closing_still_ends_the_close() {
+    let steps = [
+        (Role::Supervisor, "Shutdown"),
+        (Role::Supervisor, "Obituary"),
+        (Role::Topology, "RefuseWaiting"),
+        (Role::Topology, "CollectSessions"),
+        (Role::Topology, "CloseTopology"),
+        (Role::ConnectionPool, "SurrenderSessions"),
+        (Role::ConnectionPool, "ClosePool"),
+        (Role::Connection, "SurrenderSession"),
+        (Role::SessionPool, "TakeEnded"),
+        (Role::Reaper, "Settle"),
+    ];
+    for fault in [Fault::Panic, Fault::Kill] {
+        for (role, message) in steps {
+            let subject = Subject::new(&[]).await;
+            let mut firings = subject.engine.order(FaultOrder::new(role, fault).on(message));
+            let closed = tokio::time::timeout(Duration::from_secs(15), subject.engine.close(None)).await;
+            assert!(closed.is_ok(), "{fault:?} of {role} at {message}");
+            assert!(firings.reached(1).await, "{fault:?} of {role} at {message}");
+            let setback = run(&subject.engine, ping()).await.unwrap_err();
+            let what = format!("{fault:?} of {role} at {message}: {:?}", setback.failure.cause);
+            assert!(matches!(setback.failure.cause, Cause::ClientClosed | Cause::EngineDown(_)), "{what}");
+            subject.engine.close(None).await;
+            eventually(&what, || subject.engine.actors().is_empty()).await;
+        }
+    }
+}
+
+/// Writes go on whatever dies, each exactly once.
+#[tokio::test]
+async fn writes_survive_a_series_of_deaths() {
+    let subject = Subject::with(&[("maxPoolSize", "4")], |settings| {
+        settings.restart_budget = RestartBudget { restarts: 50, within: Duration::from_secs(5) };
+    })
+    .await;
+    let mut orders = Vec::new();
+    for (role, message) in [
+        (Role::Connection, "Run"),
+        (Role::Connection, "Equipped"),
+        (Role::ConnectionPool, "CheckOut"),
+        (Role::ConnectionPool, "CheckedIn"),
+        (Role::Topology, "Execute"),
+        (Role::Topology, "ClusterTimeSeen"),
+        (Role::SessionPool, "Equip"),
+        (Role::SessionPool, "ReturnSession"),
+    ] {
+        for fault in [Fault::Panic, Fault::Stop] {
+            orders.push(FaultOrder::new(role, fault).on(message));
+            orders.push(FaultOrder::new(role, fault).on(message).after());
+        }
+    }
+    let drop_first = command("drop", rawdoc! { "drop": "series" });
+    drop(run(&subject.engine, drop_first).await);
+    for (id, order) in orders.into_iter().enumerate() {
+        let firings = subject.engine.order(order);
+        let write = |id: usize| {
+            let mut operation = insert(i32::try_from(id).unwrap());
+            operation.request.body = rawdoc! { "insert": "series" };
+            operation
+        };
+        let writes = (0..4).map(|n| persist(&subject.engine, write(id * 4 + n)));
+        for reply in futures_util::future::join_all(writes).await {
+            assert_eq!(number(&reply), 1, "applied once: {:?}", reply.body);
+        }
+        drop(firings);
+    }
+    let mut count = command("count", rawdoc! { "count": "series" });
+    count.retryability = Retryability::Read;
+    assert_eq!(number(&persist(&subject.engine, count).await), 128);
+    subject.end_well().await;
+}
