@@ -38,6 +38,8 @@ pub(crate) struct Executed {
     kind: OperationKind,
     /// Whether the operation had a deadline.
     timed: bool,
+    /// Whether there would have been another attempt if there had been time.
+    late: bool,
     server: Option<Arc<ServerAddress>>,
     /// The attempts that failed, if any.
     history: Option<Box<History>>,
@@ -69,6 +71,7 @@ impl Executed {
             command: facts.command,
             kind: facts.retry.kind,
             timed: facts.budget.deadline().is_some(),
+            late: false,
             server: Some(server.clone()),
             home: Some(Home { server, connection, session, lease }),
             history,
@@ -94,9 +97,15 @@ impl Executed {
             command: facts.command,
             kind: facts.retry.kind,
             timed: facts.budget.deadline().is_some(),
+            late: false,
             server: failure.server.as_ref().map(|server| Arc::new(server.address.clone())),
             history: Some(Box::new(history)),
         }
+    }
+
+    /// The same, which would have been repeated if there had been time.
+    pub(super) fn late(self) -> Self {
+        Self { late: true, ..self }
     }
 
     /// Reads the result. An error in the reply learns where it comes from.
@@ -116,6 +125,7 @@ impl Executed {
             let History { attempts, outcome, labels } = *history;
             error = error.with_labels(&labels).after(attempts, outcome);
         }
-        if self.timed && error.is_timeout() { error.into_operation_timeout() } else { error }
+        let timed_out = self.late || (self.timed && error.is_timeout());
+        if timed_out { error.into_operation_timeout() } else { error }
     }
 }

@@ -57,7 +57,11 @@ pub(super) async fn recover(
                 let late = facts.budget.deadline().is_some()
                     && (plan.is_out_of_time() || Summary::of(&setback.failure).is_timeout());
                 let concluded = conclude(plan, facts, attempts, setback.session);
-                return if late { concluded.map_err(Error::into_operation_timeout) } else { concluded };
+                return match concluded {
+                    Ok(Ended::Done(executed)) if late => Ok(Ended::Done(executed.late())),
+                    Err(error) if late => Err(error.into_operation_timeout()),
+                    concluded => concluded,
+                };
             }
             Decision::RetryNow => {}
             Decision::RetryAfter(pause) => tokio::time::sleep(pause).await,

@@ -273,3 +273,16 @@ async fn a_session_has_a_timeout_for_the_end_of_its_transactions() {
     assert!(is_within(limits(&server, "abortTransaction")[0], 20_000));
     assert!(limits(&server, "insert").iter().all(Option::is_none));
 }
+
+/// The reply shows a write concern error that would be met with another attempt, but there is no time for it.
+#[tokio::test]
+async fn an_error_that_would_be_repeated_becomes_the_timeout() {
+    let concern = doc! { "code": 11602, "codeName": "InterruptedDueToReplStateChange", "errmsg": "interrupted" };
+    let reply = doc! { "ok": 1, "n": 1, "writeConcernError": concern, "errorLabels": ["RetryableWriteError"] };
+    let server = primary().nth("insert", 0, Reply::document(reply)).on("insert", Reply::Never).start().await.unwrap();
+    let things = things(&server, "");
+    things.find_one(doc! {}).await.unwrap();
+    let error = things.insert_one(doc! {}).timeout(Duration::from_millis(1500)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::OperationTimeout), "{error:?}");
+    assert_eq!(error.outcome(), Outcome::Applied);
+}
