@@ -83,6 +83,6 @@ pub use self::{
     filter::{CommandDocument, Filter},
     session::{
         AbortTransaction, ClientSession, CommitTransaction, ExplicitSession, ImplicitSession, StartSession,
-        StartTransaction,
+        StartTransaction, TransactionAttempts,
     },
 };

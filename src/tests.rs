@@ -85,3 +85,34 @@ async fn cursors_are_send_while_they_are_read(mut cursor: Cursor<Document>, mut 
     is_send(&cursor.close());
     is_send(&raw.next());
 }
+
+#[expect(dead_code, reason = "only the types matter")]
+async fn sessions_are_used_on_any_thread(client: Client, collection: Collection<Document>) {
+    let mut session = client.start_session().await.unwrap();
+    is_send(&session.start_transaction().into_future());
+    is_send(&collection.insert_one(doc! {}).session(&mut session).into_future());
+    is_send(&collection.find(doc! {}).session(&mut session).into_future());
+    is_send(&session.commit_transaction());
+    let task = async move {
+        let mut cursor = collection.find(doc! {}).session(&mut session).await?;
+        let more = cursor.next(&mut session).await.is_some();
+        let owned = collection.clone();
+        session
+            .with_transaction(async move |session| {
+                owned.insert_one(doc! {}).session(session).await?;
+                owned.insert_one(doc! { "more": more }).session(session).await
+            })
+            .await?;
+        let mut attempts = session.start_transaction().attempts();
+        let inserted = loop {
+            let session = attempts.begin().await?;
+            let result = collection.insert_one(doc! {}).session(session).await;
+            if let Some(inserted) = attempts.end(result).await? {
+                break inserted;
+            }
+        };
+        session.end().await;
+        Ok::<_, Error>(inserted)
+    };
+    drop(tokio::spawn(task));
+}

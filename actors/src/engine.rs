@@ -18,12 +18,13 @@ use mongo_actors_protocol::{
     retry::Stage,
     sdam::{ServerDescription, TopologyDescription},
     selection::SelectionCriteria,
+    session::SessionOptions,
 };
 use tokio::sync::oneshot;
 
 use crate::{
     failure::{Cause, EstablishError, Failure},
-    reaper::{self, KillCursors},
+    reaper::{self, AbandonSession, KillCursors},
     runtime::{
         ActorEntry, ActorPath, Birth, Child, Home, HostThread, Placement, Role, Threads, Watch, clock, orphan, start,
     },
@@ -31,7 +32,7 @@ use crate::{
     settings::{EngineSettings, StartError},
     shared::{Shared, Status, Token},
     supervisor::{Restart, Shutdown, SupervisorActor, SupervisorPlan},
-    ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, Ticket},
+    ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, SharedSession, Ticket},
     topology::{CheckOutBare, Execute, Flush, OrderPool, PoolOrder, Select, WarmUpPools},
 };
 
@@ -273,20 +274,28 @@ impl Engine {
         limits.reduce(Limits::smaller).unwrap_or_default()
     }
 
-    /// A server session for an explicit session. Asks no server.
+    /// An explicit session, with a server session of its own. Asks no server.
     ///
     /// # Errors
     /// Why the client's actors do not answer.
-    pub async fn lend_session(&self) -> Result<HeldSession, Failure> {
+    pub async fn start_session(&self, options: SessionOptions) -> Result<SharedSession, Failure> {
         self.shared.grown.reached().await;
         let failed = |cause| Failure { cause, server: None, connection: None, stage: Stage::Queued };
         let (reply, lent) = oneshot::channel();
         match (self.shared.status.load().refusal(), &*self.shared.sessions.load()) {
             (Some(refusal), _) => return Err(failed(refusal)),
-            (None, Some(sessions)) => sessions.do_send(Lend(reply)),
+            (None, Some(sessions)) => sessions.do_send(Lend { options, reply }),
             (None, None) => drop(reply),
         }
         lent.await.map_err(|_| failed(Cause::Abandoned))
+    }
+
+    /// Ends a session that nobody will use any more, and aborts its transaction, in the background.
+    pub fn abandon(&self, session: SharedSession) {
+        match session.is_busy() {
+            true => reaper::owe(&self.shared, AbandonSession { session, done: None }),
+            false => session.end(),
+        }
     }
 
     /// Has a cursor killed in the background.

@@ -140,7 +140,8 @@ impl EngineSettings {
     /// What encrypted connections need; none when they are not asked for.
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Result<Option<Tls>, ConfigError> {
-        self.options.tls().map(Tls::new).transpose()
+        let limit = self.options.connect_timeout;
+        self.options.tls().map(|options| Tls::new(options, limit)).transpose()
     }
 
     #[cfg(not(feature = "tls"))]

@@ -45,11 +45,13 @@ where
         Ok(budget) => budget,
         Err(error) => return Finished { machine, failed: None, interruption: Some(error) },
     };
+    let whole = call.whole();
     let mut run = Run { budget, call, machine, push, waiting: VecDeque::new(), operation_id: None, failed: None };
     let done = match acknowledged || !run.machine.is_ordered() {
         true => run.overlapping(&mut input).await,
         false => run.in_turn(&mut input).await,
     };
+    whole.has_ended();
     Finished { machine: run.machine, failed: run.failed, interruption: done.err() }
 }
 

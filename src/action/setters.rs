@@ -34,8 +34,8 @@ macro_rules! setter {
     (session) => {
         /// The session to run in, which is borrowed for as long as the operation runs. Default: none of the
         /// application's.
-        pub fn session(mut self, session: impl Into<Option<&'a mut $crate::ClientSession>>) -> Self {
-            self.session = session.into();
+        pub fn session(mut self, session: &'a mut $crate::ClientSession) -> Self {
+            self.session = Some(session);
             self
         }
     };

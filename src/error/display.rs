@@ -69,7 +69,10 @@ fn write_kind(f: &mut fmt::Formatter<'_>, kind: &ErrorKind, context: &Context) -
         ErrorKind::InvalidOperation { reason } => write!(f, "invalid operation: {reason}"),
         ErrorKind::InvalidArgument { argument, reason } => write!(f, "invalid argument \"{argument}\": {reason}"),
         ErrorKind::InvalidName(error) => write!(f, "{error}"),
-        ErrorKind::CollectionInvalid { reason } => f.write_str(reason),
+        ErrorKind::CollectionInvalid { reason } | ErrorKind::Custom { reason } => f.write_str(reason),
+        ErrorKind::TransactionTimeout { reason } => {
+            write!(f, "there is no time to repeat the transaction once more; the last attempt failed: {reason}")
+        }
         ErrorKind::InvalidDocument { index: Some(index), reason } => {
             write!(f, "document {index} cannot be encoded as BSON: {reason}")
         }

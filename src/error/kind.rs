@@ -139,6 +139,16 @@ pub enum ErrorKind {
     DuplicateKey(WriteError),
     /// Documents of an insert of several failed, or its write concern was not satisfied.
     InsertMany(InsertManyError),
+    /// The time for the repetitions of a transaction is up. The source is the error of the last one.
+    TransactionTimeout {
+        /// What the last one failed with.
+        reason: String,
+    },
+    /// An error of the application; see [`Error::custom`](super::Error::custom). It is the source.
+    Custom {
+        /// What the application says.
+        reason: String,
+    },
     /// Writes of a bulk write to a collection failed, or its write concern was not satisfied.
     BulkWrite(BulkWriteError),
     /// Writes of a client's bulk write failed, or its write concern was not satisfied.
@@ -179,6 +189,7 @@ impl ErrorKind {
                 | Self::OperationTimeout
                 | Self::ExecutionTimeout(_)
                 | Self::WriteConcernTimeout(_)
+                | Self::TransactionTimeout { .. }
         )
     }
 

@@ -114,6 +114,31 @@ impl Error {
         }))
     }
 
+    /// An error of the application, for functions that report those of the driver too, such as the operations of
+    /// [`ClientSession::with_transaction`](crate::ClientSession::with_transaction).
+    ///
+    /// ```
+    /// use mongo_actors::error::{Error, ErrorKind};
+    ///
+    /// let error = Error::custom(std::fmt::Error);
+    /// assert!(matches!(error.kind(), ErrorKind::Custom { .. }));
+    /// assert!(std::error::Error::source(&error).unwrap().is::<std::fmt::Error>());
+    /// ```
+    pub fn custom(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::new(ErrorKind::Custom { reason: source.to_string() }).with_source(source)
+    }
+
+    /// There would be another attempt of a transaction after this error, if there were time.
+    pub(crate) fn out_of_time(self) -> Self {
+        if self.is_timeout() {
+            return self;
+        }
+        Self::new(ErrorKind::TransactionTimeout { reason: self.to_string() })
+            .with_labels(self.labels())
+            .with_outcome(self.outcome())
+            .with_source(self)
+    }
+
     /// A call that is not allowed now, or on this object.
     pub(crate) fn invalid_operation(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::InvalidOperation { reason: reason.into() })

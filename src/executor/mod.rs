@@ -33,6 +33,7 @@ use mongo_actors_protocol::{
 
 pub(crate) use self::{
     executed::{Ended, Executed, Home},
+    session::Whole,
     timing::{Opening, Timing},
 };
 use crate::{
@@ -152,6 +153,11 @@ impl<'a> Call<'a> {
     /// Whether the server is to confirm writes.
     pub(crate) fn is_acknowledged(&self) -> bool {
         self.write_concern.is_acknowledged() || self.is_in_transaction()
+    }
+
+    /// Watches over an operation of several commands: see [`Whole`].
+    pub(crate) fn whole(&self) -> Whole {
+        Whole::new(self.session.map(ClientSession::shared).filter(|_| self.is_in_transaction()).cloned())
     }
 
     fn is_in_transaction(&self) -> bool {

@@ -61,6 +61,29 @@ impl Drop for Attempting {
     }
 }
 
+/// An operation of several commands in a transaction. Dropping it before all have ended, even between two of them, means
+/// that the caller has gone: the transaction can only be aborted then.
+#[must_use = "dropping it interrupts the transaction"]
+pub(crate) struct Whole(Option<SharedSession>);
+
+impl Whole {
+    pub(super) fn new(session: Option<SharedSession>) -> Self {
+        Self(session)
+    }
+
+    pub(crate) fn has_ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if let Some(session) = &self.0 {
+            session.with(|state| state.transaction.interrupt());
+        }
+    }
+}
+
 /// Executes an operation in a session.
 pub(super) async fn run(
     client: &Client,

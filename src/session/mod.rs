@@ -1,11 +1,15 @@
 //! Explicit sessions: operations that belong together, and transactions.
 
 mod mode;
+mod repeat;
 mod start;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use std::{
     fmt,
+    sync::Weak,
     time::{Duration, Instant},
 };
 
@@ -20,6 +24,7 @@ use mongo_actors_protocol::{
 
 pub use self::{
     mode::{ExplicitSession, ImplicitSession},
+    repeat::TransactionAttempts,
     start::StartSession,
     transaction::{AbortTransaction, CommitTransaction, StartTransaction},
 };
@@ -82,19 +87,28 @@ pub struct ClientSession {
     options: SessionOptions,
     shared: SharedSession,
     id: RawDocumentBuf,
-    /// The time that all operations have while `with_transaction` runs.
+    limit: Option<Limit>,
+}
+
+/// The time that all operations of a session have together while `with_transaction` runs.
+struct Limit {
     budget: Budget,
+    /// It holds for as long as this has a strong count.
+    holds: Weak<()>,
 }
 
 impl ClientSession {
     pub(crate) fn new(client: Client, options: SessionOptions, shared: SharedSession) -> Self {
         let id = shared.with(|state| state.server().map(ServerSession::id).map(ToOwned::to_owned)).unwrap_or_default();
-        Self { client, options, shared, id, budget: Budget::Unset }
+        Self { client, options, shared, id, limit: None }
     }
 
     /// The time that is left for operations in it, while `with_transaction` runs.
     pub(crate) fn budget(&self) -> Budget {
-        self.budget
+        match &self.limit {
+            Some(limit) if limit.holds.strong_count() > 0 => limit.budget,
+            _ => Budget::Unset,
+        }
     }
 
     /// The time that committing, aborting or a whole transaction has, if it begins now and is given `timeout`.
@@ -110,7 +124,8 @@ impl ClientSession {
 
     /// The time of a commit: what is left of that of `with_transaction`, if it runs.
     pub(crate) fn ending_budget(&self, timeout: Option<Duration>) -> Budget {
-        if self.budget.is_set() { self.budget } else { self.own_budget(timeout) }
+        let running = self.budget();
+        if running.is_set() { running } else { self.own_budget(timeout) }
     }
 
     pub(crate) fn shared(&self) -> &SharedSession {
@@ -248,7 +263,7 @@ impl ClientSession {
 
 impl Drop for ClientSession {
     fn drop(&mut self) {
-        self.shared.end();
+        self.client.engine().abandon(self.shared.clone());
     }
 }
 

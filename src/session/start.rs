@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bson::Timestamp;
-use mongo_actors_engine::SharedSession;
 use mongo_actors_protocol::{error::Labels, retry::Outcome, session::SessionOptions, transaction::TransactionOptions};
 
 use super::ClientSession;
@@ -99,12 +98,11 @@ awaitable! { ['a] StartSession<'a> => ClientSession {
         let Self { client, options } = self;
         ActionFuture::new(async move {
             options.validate()?;
-            let held = client
+            let shared = client
                 .engine()
-                .lend_session()
+                .start_session(options.clone())
                 .await
                 .map_err(|failure| Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent))?;
-            let shared = SharedSession::new(&options, held);
             Ok(ClientSession::new(client.clone(), options, shared))
         })
     }

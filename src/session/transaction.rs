@@ -45,7 +45,7 @@ impl ClientSession {
     /// # Cancel safety
     /// Dropping the future leaves the session as it is.
     pub fn start_transaction(&mut self) -> StartTransaction<'_> {
-        StartTransaction { session: self, options: TransactionOptions::default() }
+        StartTransaction { session: self, options: TransactionOptions::default(), timeout: None }
     }
 
     /// Commits the transaction.
@@ -165,11 +165,20 @@ awaitable! { ['a] AbortTransaction<'a> => () {
 /// Starts a transaction. Made by [`ClientSession::start_transaction`].
 #[must_use = "a transaction is started when this is awaited"]
 pub struct StartTransaction<'a> {
-    session: &'a mut ClientSession,
-    options: TransactionOptions,
+    pub(super) session: &'a mut ClientSession,
+    pub(super) options: TransactionOptions,
+    pub(super) timeout: Option<Duration>,
 }
 
 impl StartTransaction<'_> {
+    /// The time for all attempts together (`timeoutMS`), where the transaction is repeated by
+    /// [`and_run`](Self::and_run) or [`attempts`](Self::attempts); zero is unlimited. Operations of the session must not
+    /// have one of their own then. Default: the session's, else the client's.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
     /// Replaces all options at once.
     pub fn with_options(mut self, options: impl Into<Option<TransactionOptions>>) -> Self {
         self.options = options.into().unwrap_or_default();
@@ -202,7 +211,7 @@ impl StartTransaction<'_> {
     }
 
     async fn start(self) -> Result<()> {
-        let Self { session, options } = self;
+        let Self { session, options, .. } = self;
         session.check_alive()?;
         // What an operation that was dropped brings back must not be taken for news of this transaction.
         session.shared.idle().await;

@@ -1,7 +1,5 @@
 //! Records the commands that a client sends, and their replies.
 
-#![allow(dead_code, reason = "a recorder for all tests, some of which are still to come")]
-
 use std::sync::{Arc, Mutex};
 
 use mongo_actors::{

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod auth;
+mod bank;
 mod bulk;
 mod cancellation;
 mod commands;
@@ -12,8 +13,10 @@ mod cursors;
 mod elections;
 mod examples;
 mod failures;
+mod hostile;
 mod kit;
 mod misbehaviour;
+mod ocsp;
 mod pools;
 mod prose;
 mod reaching;

@@ -88,7 +88,7 @@ impl Exchange {
             }
         }
         let reply = ready!(link.poll_message(cx))?;
-        reply.check_response_to(self.request_id).map_err(LinkFault::Wire)?;
+        reply.check_response_to(self.request_id).and_then(|()| reply.check_is_last()).map_err(LinkFault::Wire)?;
         Poll::Ready(Ok(Progress::Replied(reply)))
     }
 

@@ -72,7 +72,9 @@ pub(crate) async fn command(shared: &Shared, link: &mut Link, request: &Request)
         flags: MessageFlags::NONE,
         request_id: link.next_request_id(),
     };
-    let reply = link.exchange(message).await?.body;
+    let reply = link.exchange(message).await?;
+    reply.check_is_last().map_err(LinkFault::Wire)?;
+    let reply = reply.body;
     match CommandError::from_reply(reply.as_document()) {
         Some(error) => Err(EstablishFault::Command(Arc::new(error))),
         None => Ok(reply),

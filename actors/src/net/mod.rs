@@ -1,5 +1,7 @@
 //! How bytes get to a server and back: every way there is ends in one [`Transport`].
 
+#[cfg(feature = "tls")]
+mod http;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;

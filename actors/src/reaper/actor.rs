@@ -8,7 +8,10 @@ use std::{
 
 use actix::{Actor, Handler, Message, Supervised};
 
-use super::debt::KillCursors;
+use super::{
+    abort::abandon,
+    debt::{AbandonSession, Debt, KillCursors},
+};
 use crate::{
     runtime::{Context, SupervisedActor, clock},
     shared::{Shared, Token},
@@ -21,14 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is owed. It outlives the reaper.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger(Arc<Mutex<VecDeque<KillCursors>>>);
+pub(crate) struct Ledger(Arc<Mutex<VecDeque<Debt>>>);
 
 impl Ledger {
-    pub(super) fn enter(&self, debt: KillCursors) {
+    fn enter(&self, debt: Debt) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(debt);
     }
 
-    fn take(&self) -> Option<KillCursors> {
+    fn take(&self) -> Option<Debt> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
@@ -42,8 +45,8 @@ pub(crate) struct Settle {
 }
 
 /// Enters a debt, and has the reaper pay it. The debt is safe before the reaper hears of it.
-pub(crate) fn owe(shared: &Shared, debt: KillCursors) {
-    shared.ledger.enter(debt);
+pub(crate) fn owe(shared: &Shared, debt: impl Into<Debt>) {
+    shared.ledger.enter(debt.into());
     if let Some(reaper) = &*shared.reaper.load() {
         reaper.do_send(Settle { done: None });
     }
@@ -56,7 +59,7 @@ pub(crate) fn owe_cursor_of(shared: &Shared, unread: Reply) {
     }
 }
 
-/// Kills cursors that nobody will read any more.
+/// Kills cursors that nobody will read any more, and aborts transactions that nobody will commit.
 pub(crate) struct ReaperActor {
     shared: Arc<Shared>,
 }
@@ -68,12 +71,15 @@ impl ReaperActor {
 
     fn settle(&self, done: Option<&Token>) {
         while let Some(debt) = self.shared.ledger.take() {
-            self.pay(debt, done.cloned());
+            match debt {
+                Debt::Cursor(debt) => self.kill(*debt, done.cloned()),
+                Debt::Session(debt) => self.abandon(debt, done.cloned()),
+            }
         }
     }
 
     /// Sends the command. Whether it succeeds changes nothing, but the session must not be used before it ends.
-    fn pay(&self, mut debt: KillCursors, done: Option<Token>) {
+    fn kill(&self, mut debt: KillCursors, done: Option<Token>) {
         let Some(operation) = debt.operation(clock::now() + PATIENCE) else { return };
         let Some(topology) = self.shared.topology.load_full() else { return };
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
@@ -86,6 +92,16 @@ impl ReaperActor {
                 tracing::debug!(target: "mongo_actors::reaper", server = %debt.server, %failure, "a cursor was not killed");
             }
             drop(done);
+        });
+    }
+}
+
+impl ReaperActor {
+    fn abandon(&self, AbandonSession { session, done }: AbandonSession, settled: Option<Token>) {
+        let work = abandon(self.shared.clone(), session, clock::now() + PATIENCE);
+        tokio::task::spawn_local(async move {
+            work.await;
+            drop((done, settled));
         });
     }
 }

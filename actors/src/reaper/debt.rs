@@ -1,4 +1,4 @@
-//! A cursor that is to be killed.
+//! What is owed: cursors that are to be killed, sessions that are to be ended.
 
 use std::{sync::Arc, time::Instant};
 
@@ -8,7 +8,10 @@ use mongo_actors_protocol::{
     selection::SelectionCriteria,
 };
 
-use crate::ticket::{HeldSession, Lease, Operation, Reply};
+use crate::{
+    shared::Token,
+    ticket::{HeldSession, Lease, Operation, Reply, SharedSession},
+};
 
 /// A cursor that is still open on its server and that nobody will read any more.
 #[derive(Debug)]
@@ -46,5 +49,32 @@ impl KillCursors {
         let mut operation = Operation::new(request, SelectionCriteria::Address((*self.server).clone()));
         operation.deadline = Some(deadline);
         Some(operation)
+    }
+}
+
+/// A session that nobody will use any more. Its transaction, if one is active, is to be aborted.
+#[derive(Debug)]
+pub(crate) struct AbandonSession {
+    pub(crate) session: SharedSession,
+    /// Dropped when the session has ended.
+    pub(crate) done: Option<Token>,
+}
+
+/// What is owed to a server.
+#[derive(Debug)]
+pub(crate) enum Debt {
+    Cursor(Box<KillCursors>),
+    Session(AbandonSession),
+}
+
+impl From<KillCursors> for Debt {
+    fn from(debt: KillCursors) -> Self {
+        Self::Cursor(Box::new(debt))
+    }
+}
+
+impl From<AbandonSession> for Debt {
+    fn from(debt: AbandonSession) -> Self {
+        Self::Session(debt)
     }
 }

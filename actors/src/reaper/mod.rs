@@ -1,4 +1,5 @@
-//! Pays what is owed to servers after a handle was dropped: cursors that nobody will read any more.
+//! Pays what is owed to servers after a handle was dropped: cursors that nobody will read any more, transactions that
+//! nobody will commit.
 //!
 //! Accepts: `Settle`.
 //! Sends: tickets to the topology.
@@ -6,8 +7,10 @@
 //! Invariant: a debt is paid once, or given up when its server is gone.
 //! If it dies: restarted; it goes on with the ledger.
 
+mod abort;
 mod actor;
 mod debt;
 
 pub(crate) use actor::{Ledger, ReaperActor, Settle, owe, owe_cursor_of};
+pub(crate) use debt::AbandonSession;
 pub use debt::KillCursors;

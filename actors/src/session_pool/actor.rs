@@ -5,12 +5,13 @@ use std::sync::Arc;
 use actix::{Actor, AsyncContext, Handler, Supervised};
 use mongo_actors_protocol::session::ServerSessionPool;
 
-use super::messages::{Equip, Lend, ReturnSession, TakeEnded};
+use super::messages::{AbandonSessions, Equip, Lend, ReturnSession, TakeEnded};
 use crate::{
     connection::Equipped,
+    reaper::{AbandonSession, owe},
     runtime::{Context, SupervisedActor, clock},
     shared::Shared,
-    ticket::{HeldSession, SessionHome},
+    ticket::{HeldSession, SessionHome, SessionMark, SharedSession},
 };
 
 /// Holds the server sessions that nobody uses, and lends them.
@@ -18,11 +19,18 @@ pub(crate) struct SessionPoolActor {
     shared: Arc<Shared>,
     pool: ServerSessionPool,
     home: Option<SessionHome>,
+    /// The application's sessions, for the end.
+    lent: Vec<SessionMark>,
+    /// Those that are gone are swept out when the list reaches this length.
+    sweep_at: usize,
 }
+
+/// Sweeping a shorter list is not worth it.
+const SHORT: usize = 32;
 
 impl SessionPoolActor {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, pool: ServerSessionPool::new(), home: None }
+        Self { shared, pool: ServerSessionPool::new(), home: None, lent: Vec::new(), sweep_at: SHORT }
     }
 
     fn acquire(&mut self) -> Option<HeldSession> {
@@ -60,10 +68,28 @@ impl Handler<Equip> for SessionPoolActor {
 impl Handler<Lend> for SessionPoolActor {
     type Result = ();
 
-    fn handle(&mut self, Lend(reply): Lend, _: &mut Context<Self>) {
-        if let Some(held) = self.acquire() {
-            // Who asked may have gone; then the session comes back by itself.
-            drop(reply.send(held));
+    fn handle(&mut self, Lend { options, reply }: Lend, _: &mut Context<Self>) {
+        let Some(held) = self.acquire() else { return };
+        let session = SharedSession::new(&options, held);
+        if self.lent.len() >= self.sweep_at {
+            self.lent.retain(|mark| mark.session().is_some());
+            self.sweep_at = (self.lent.len() * 2).max(SHORT);
+        }
+        self.lent.push(session.mark());
+        // Who asked may have gone; then the session comes back by itself.
+        drop(reply.send(session));
+    }
+}
+
+impl Handler<AbandonSessions> for SessionPoolActor {
+    type Result = ();
+
+    fn handle(&mut self, AbandonSessions { done }: AbandonSessions, _: &mut Context<Self>) {
+        for session in self.lent.drain(..).filter_map(|mark| mark.session()) {
+            match session.is_busy() {
+                true => owe(&self.shared, AbandonSession { session, done: Some(done.clone()) }),
+                false => session.end(),
+            }
         }
     }
 }

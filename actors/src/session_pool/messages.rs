@@ -2,12 +2,13 @@
 
 use actix::{Addr, Message};
 use bson::RawDocumentBuf;
-use mongo_actors_protocol::session::ServerSession;
+use mongo_actors_protocol::session::{ServerSession, SessionOptions};
 use tokio::sync::oneshot;
 
 use crate::{
     connection::ConnectionActor,
-    ticket::{HeldSession, Ticket},
+    shared::Token,
+    ticket::{SharedSession, Ticket},
 };
 
 /// Give the ticket a session and send it to its connection.
@@ -18,10 +19,20 @@ pub(crate) struct Equip {
     pub(crate) connection: Addr<ConnectionActor>,
 }
 
-/// An explicit session begins: hand over a server session.
+/// An explicit session begins.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Lend(pub(crate) oneshot::Sender<HeldSession>);
+pub(crate) struct Lend {
+    pub(crate) options: SessionOptions,
+    pub(crate) reply: oneshot::Sender<SharedSession>,
+}
+
+/// The client closes: have the reaper abort open transactions and end the application's sessions.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct AbandonSessions {
+    pub(crate) done: Token,
+}
 
 /// A session comes back.
 #[derive(Debug, Message)]

@@ -17,7 +17,7 @@ use crate::{
         ActorPath, Birth, Child, Context, CrashRecord, Death, Home, Obituary, Role, SupervisedActor, Threads, clock,
         start,
     },
-    session_pool::{SessionPoolActor, TakeEnded},
+    session_pool::{AbandonSessions, SessionPoolActor, TakeEnded},
     shared::{Shared, Status, Token},
     ticket::{Operation, SessionUse, Ticket},
     topology::{CloseTopology, CollectSessions, Execute, RefuseWaiting, TopologyActor, TopologyPlan},
@@ -171,6 +171,9 @@ impl Closing {
         self.topology.do_send(RefuseWaiting);
         until(deadline, self.shared.gate.emptied()).await;
         // From here on only the closing steps themselves send commands.
+        let (done, abandoned) = Token::new();
+        self.sessions.do_send(AbandonSessions { done });
+        briefly(abandoned).await;
         let (done, settled) = Token::new();
         self.reaper.do_send(Settle { done: Some(done) });
         briefly(settled).await;

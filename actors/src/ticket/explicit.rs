@@ -145,6 +145,12 @@ impl SharedSession {
         drop(lease);
     }
 
+    /// Whether somebody has to abort its transaction, or to wait for an attempt under way, before it can be ended.
+    pub(crate) fn is_busy(&self) -> bool {
+        let inner = self.lock();
+        !inner.ended && (inner.user != User::Nobody || inner.state.transaction.is_active())
+    }
+
     /// Ends the session. Its server session goes back to the pool, at once or when the attempt under way has ended.
     pub fn end(&self) {
         self.unpin();

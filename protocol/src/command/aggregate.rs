@@ -158,6 +158,7 @@ mod tests {
 
     fn every_option() -> AggregateOptions {
         AggregateOptions {
+            timeout_mode: None,
             allow_disk_use: Some(false),
             batch_size: Some(0),
             bypass_document_validation: Some(true),

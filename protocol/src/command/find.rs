@@ -352,6 +352,7 @@ mod tests {
     #[test]
     fn every_option_is_sent() {
         let options = FindOptions {
+            timeout_mode: None,
             allow_disk_use: Some(true),
             allow_partial_results: Some(true),
             batch_size: Some(5),

@@ -139,6 +139,7 @@ mod tests {
         let request = ListCollections::full("db", &plain).request().unwrap();
         assert_eq!(request.body, rawdoc! { "listCollections": 1, "cursor": {} });
         let options = ListCollectionsOptions {
+            timeout_mode: None,
             filter: Some(doc! { "name": "a" }),
             batch_size: Some(2),
             authorized_collections: Some(true),

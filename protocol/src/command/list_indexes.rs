@@ -69,6 +69,7 @@ mod tests {
         let list = ListIndexes { namespace: &namespace, options: &plain };
         assert_eq!(list.request().unwrap().body, rawdoc! { "listIndexes": "coll", "cursor": {} });
         let options = ListIndexesOptions {
+            timeout_mode: None,
             max_time: Some(Duration::from_secs(1)),
             batch_size: Some(2),
             comment: Some(Bson::from("c")),

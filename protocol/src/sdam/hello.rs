@@ -102,6 +102,9 @@ pub struct HelloReply {
     pub read_only: bool,
 }
 
+/// The most members that are believed of a replica set, which has 50 at most: each gets a monitor and a pool.
+const MAX_MEMBERS: usize = 1000;
+
 impl HelloReply {
     /// Reads a reply. Unknown fields are ignored.
     ///
@@ -256,6 +259,9 @@ impl<'a> Field<'a> {
 
     fn addresses(&self) -> Result<Vec<ServerAddress>, HelloError> {
         let texts = self.texts()?;
+        if texts.len() > MAX_MEMBERS {
+            return Err(self.invalid("an array of at most 1000 members"));
+        }
         texts.iter().map(|text| text.parse().map_err(|_| self.invalid("an array of server addresses"))).collect()
     }
 

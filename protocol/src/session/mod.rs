@@ -9,6 +9,8 @@ mod server_session;
 mod state;
 
 #[cfg(test)]
+mod state_tests;
+#[cfg(test)]
 mod tests;
 
 pub use cluster_time::ClusterTime;

@@ -98,6 +98,9 @@ pub enum WireError {
         /// The request that the reply names.
         received: i32,
     },
+    /// A reply announces further ones, which nobody has asked for.
+    #[error("the server announced replies that nobody has asked for (moreToCome)")]
+    UnrequestedReplies,
     /// An outgoing message is larger than the server accepts.
     #[error("the message takes {length} bytes, but the server accepts at most {max}")]
     MessageTooLarge {

@@ -39,6 +39,14 @@ impl ReplyMessage {
         Err(WireError::ResponseToMismatch { expected, received: self.response_to })
     }
 
+    /// Checks that this is the only reply to a request that allowed no more than one.
+    ///
+    /// # Errors
+    /// [`WireError::UnrequestedReplies`].
+    pub fn check_is_last(&self) -> Result<(), WireError> {
+        if self.more_to_come() { Err(WireError::UnrequestedReplies) } else { Ok(()) }
+    }
+
     /// Whether the server will send another reply without being asked.
     pub fn more_to_come(&self) -> bool {
         self.flags.more_to_come()

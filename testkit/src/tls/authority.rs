@@ -25,9 +25,14 @@ use crate::{
     process::Directory,
 };
 
-/// Keys that everybody knows, as RSA keys take long to make. For tests only.
-const RSA_KEYS: [&str; 3] =
-    [include_str!("keys/rsa-1.pem"), include_str!("keys/rsa-2.pem"), include_str!("keys/rsa-3.pem")];
+/// Keys that everybody knows, as `ring` does not make RSA keys.
+mod rsa {
+    pub(super) const ROOT: &str = include_str!("keys/rsa-1.pem");
+    pub(super) const SUBJECT: &str = include_str!("keys/rsa-2.pem");
+    pub(super) const INTERMEDIATE: &str = include_str!("keys/rsa-3.pem");
+    /// Of its own, because OpenSSL finds the signer of an answer by its key.
+    pub(super) const DELEGATE: &str = include_str!("keys/rsa-4.pem");
+}
 
 /// An authority that issues certificates for tests, and revokes them.
 ///
@@ -97,7 +102,7 @@ impl TlsAuthority {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn rsa() -> Result<Self> {
-        Self::root(KeyPair::from_pem(RSA_KEYS[0]).map_err(refused)?, true)
+        Self::root(KeyPair::from_pem(rsa::ROOT).map_err(refused)?, true)
     }
 
     fn root(key: KeyPair, rsa: bool) -> Result<Self> {
@@ -129,7 +134,7 @@ impl TlsAuthority {
     /// As [`new`](Self::new).
     pub fn intermediate(&self) -> Result<Self> {
         let key = match self.0.rsa {
-            true => KeyPair::from_pem(RSA_KEYS[2]).map_err(refused)?,
+            true => KeyPair::from_pem(rsa::INTERMEDIATE).map_err(refused)?,
             false => KeyPair::generate().map_err(refused)?,
         };
         let params = Self::params("mongo-actors intermediate authority");
@@ -160,7 +165,8 @@ impl TlsAuthority {
     pub fn issue(&self, spec: CertificateSpec) -> Result<TlsCertificate> {
         let key = match (&spec.key_pem, self.0.rsa) {
             (Some(pem), _) => KeyPair::from_pem(pem),
-            (None, true) => KeyPair::from_pem(RSA_KEYS[1]),
+            (None, true) if spec.is_delegate() => KeyPair::from_pem(rsa::DELEGATE),
+            (None, true) => KeyPair::from_pem(rsa::SUBJECT),
             (None, false) => KeyPair::generate(),
         };
         let key = key.map_err(refused)?;

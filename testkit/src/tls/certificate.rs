@@ -101,6 +101,10 @@ impl CertificateSpec {
         self
     }
 
+    pub(super) fn is_delegate(&self) -> bool {
+        self.usages.contains(&ExtendedKeyUsagePurpose::OcspSigning)
+    }
+
     pub(super) fn params(&self) -> Result<CertificateParams> {
         let mut params = CertificateParams::new(self.names.clone()).map_err(refused)?;
         params.distinguished_name = Default::default();

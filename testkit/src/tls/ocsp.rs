@@ -3,7 +3,7 @@
 use rcgen::{KeyPair, PublicKeyData, SigningKey};
 use time::{Duration, OffsetDateTime};
 use yasna::{
-    DERWriter, Tag, construct_der,
+    ASN1Error, ASN1ErrorKind, ASN1Result, BERReaderSeq, DERWriter, Tag, construct_der,
     models::{GeneralizedTime, ObjectIdentifier},
 };
 
@@ -94,28 +94,37 @@ pub(super) struct CertId {
 pub(super) fn requested(request: &[u8]) -> Option<CertId> {
     let parsed = yasna::parse_der(request, |reader| {
         reader.read_sequence(|reader| {
-            reader.next().read_sequence(|reader| {
-                reader.next().read_sequence(|reader| {
-                    reader.next().read_sequence(|reader| {
-                        reader.next().read_sequence(|reader| {
-                            reader.next().read_sequence(|reader| {
-                                let algorithm = reader.next().read_oid()?;
-                                if algorithm.components().as_slice() != SHA1 {
-                                    return Err(yasna::ASN1Error::new(yasna::ASN1ErrorKind::Invalid));
-                                }
-                                reader.next().read_null()
-                            })?;
-                            let issuer_name_hash = reader.next().read_bytes()?;
-                            let issuer_key_hash = reader.next().read_bytes()?;
-                            let serial = reader.next().read_der()?;
-                            Ok(CertId { issuer_name_hash, issuer_key_hash, serial })
-                        })
+            let ids = reader.next().read_sequence(|reader| {
+                let ids = reader.next().collect_sequence_of(|reader| {
+                    reader.read_sequence(|reader| {
+                        let id = reader.next().read_sequence(read_cert_id)?;
+                        // Extensions of the single request, and below those of the whole: such as a nonce.
+                        reader.read_optional(|reader| reader.read_der())?;
+                        Ok(id)
                     })
-                })
-            })
+                })?;
+                reader.read_optional(|reader| reader.read_der())?;
+                Ok(ids)
+            })?;
+            Ok(ids)
         })
     });
-    parsed.ok()
+    parsed.ok().and_then(|ids: Vec<CertId>| ids.into_iter().next())
+}
+
+fn read_cert_id(reader: &mut BERReaderSeq<'_, '_>) -> ASN1Result<CertId> {
+    reader.next().read_sequence(|reader| {
+        let algorithm = reader.next().read_oid()?;
+        if algorithm.components().as_slice() != SHA1 {
+            return Err(ASN1Error::new(ASN1ErrorKind::Invalid));
+        }
+        reader.next().read_null()
+    })?;
+    Ok(CertId {
+        issuer_name_hash: reader.next().read_bytes()?,
+        issuer_key_hash: reader.next().read_bytes()?,
+        serial: reader.next().read_der()?,
+    })
 }
 
 /// An answer about the certificate with this identity, in DER.

@@ -170,6 +170,31 @@ async fn client_side_operations_timeout_9_the_end_of_a_session_is_limited() {
 }
 
 #[tokio::test]
+async fn client_side_operations_timeout_10_aborting_has_the_time_anew() {
+    let set = ReplicaSet::start(1).await.unwrap();
+    let (client, commands) = client_of(&set, &[("timeoutMS", "1000")]).await;
+    let things = client.database("db").collection::<Document>("coll");
+    things.insert_one(doc! {}).timeout(PATIENCE).await.unwrap();
+    let fault = FailPoint::fail_command(["insert", "abortTransaction"]).times(2).block(Duration::from_secs(5));
+    let _guard = set.primary().await.unwrap().enable(fault).await.unwrap();
+    commands.take();
+    let mut session = client.start_session().await.unwrap();
+    let run = session.with_transaction(async |session| {
+        let own = things.insert_one(doc! {}).timeout(PATIENCE).session(session).await.unwrap_err();
+        assert!(matches!(own.kind(), ErrorKind::InvalidArgument { .. }), "{own:?}");
+        things.insert_one(doc! { "_id": 1 }).session(session).await
+    });
+    let error = run.await.unwrap_err();
+    assert!(is_timeout(&error), "{error:?}");
+    let sent = commands.take();
+    let limited =
+        |name: &str| sent.iter().filter(|sent| sent.name == name).all(|sent| sent.command.contains_key("maxTimeMS"));
+    assert!(limited("insert") && limited("abortTransaction"));
+    assert_eq!(sent.iter().filter(|sent| sent.name == "insert").count(), 1);
+    assert!(sent.iter().any(|sent| sent.name == "abortTransaction"));
+}
+
+#[tokio::test]
 async fn client_side_operations_timeout_11_the_commands_of_a_bulk_write_share_its_time() {
     let cursor = doc! { "id": 0_i64, "ns": "admin.$cmd.bulkWrite", "firstBatch": [] };
     let reply = Reply::document(doc! { "ok": 1, "nErrors": 0, "nInserted": 1, "cursor": cursor });

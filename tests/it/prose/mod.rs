@@ -1,4 +1,5 @@
 //! The prose tests of the specifications: those that no test file can express. Named by specification and number.
+//! Those of the convenient API for transactions need its clock and dice, and so are in `src/session/tests.rs`.
 
 mod causal_consistency;
 mod client_backpressure;
@@ -6,4 +7,3 @@ mod client_side_operations_timeout;
 mod crud;
 mod sessions;
 mod transactions;
-mod transactions_convenient_api;

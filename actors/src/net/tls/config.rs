@@ -13,38 +13,48 @@ use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use super::{
     identity,
+    revocation::Revocation,
     verify::{ChainVerifier, TrustingVerifier},
 };
 
-/// Builds the configuration that all connections share.
-pub(super) fn build(options: &TlsOptions) -> Result<ClientConfig, ConfigError> {
+/// Builds the configuration that all connections share, and the verifier in it unless all checks are off.
+pub(super) fn build(options: &TlsOptions) -> Result<(ClientConfig, Option<Arc<ChainVerifier>>), ConfigError> {
     // Not the process' default: what an application chooses for itself must not change how we connect.
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|error| invalid("tls", error))?;
-    let dangerous = builder.dangerous();
-    let builder = match options.allows_invalid_certificates() {
-        true => dangerous.with_custom_certificate_verifier(Arc::new(TrustingVerifier::new(provider))),
-        false => dangerous.with_custom_certificate_verifier(Arc::new(verifier(options, &provider)?)),
+    let verifier = match options.allows_invalid_certificates() {
+        true => None,
+        false => Some(Arc::new(verifier(options, &provider)?)),
     };
-    match identity::read(options)? {
-        None => Ok(builder.with_no_client_auth()),
+    let builder = match verifier.clone() {
+        None => builder.dangerous().with_custom_certificate_verifier(Arc::new(TrustingVerifier::new(provider))),
+        Some(verifier) => builder.dangerous().with_custom_certificate_verifier(verifier),
+    };
+    let config = match identity::read(options)? {
+        None => builder.with_no_client_auth(),
         Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
                 invalid("tlsCertificateKeyFile", "the private key does not belong to the certificate")
             }
             other => invalid("tlsCertificateKeyFile", other),
-        }),
-    }
+        })?,
+    };
+    Ok((config, verifier))
 }
 
 fn verifier(options: &TlsOptions, provider: &CryptoProvider) -> Result<ChainVerifier, ConfigError> {
+    let algorithms = provider.signature_verification_algorithms;
+    let revocation_lists = revocation_lists(options)?;
+    // Lists of the application's own settle the matter.
+    let asks_responders = options.checks_ocsp_endpoint() && revocation_lists.is_empty();
     Ok(ChainVerifier {
         anchors: anchors(options)?,
-        revocation_lists: revocation_lists(options)?,
-        algorithms: provider.signature_verification_algorithms,
+        revocation_lists,
+        algorithms,
         check_names: !options.allows_invalid_hostnames(),
+        revocation: options.checks_revocation().then(|| Revocation::new(algorithms, asks_responders)),
     })
 }
 

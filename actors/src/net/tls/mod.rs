@@ -6,12 +6,13 @@
 mod config;
 mod identity;
 mod key;
+mod revocation;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-use std::{fmt, io, sync::Arc};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{
     address::ServerAddress,
@@ -19,16 +20,23 @@ use mongo_actors_protocol::{
 };
 use rustls::{
     ClientConfig,
-    pki_types::{DnsName, ServerName},
+    pki_types::{DnsName, ServerName, UnixTime},
 };
 use tokio_rustls::TlsConnector;
 
-use self::stream::Encrypted;
+use self::{stream::Encrypted, verify::ChainVerifier};
 use super::BoxedTransport;
+
+/// For how long responders are waited for, if there is time.
+const RESPONDER_LIMIT: Duration = Duration::from_secs(5);
 
 /// What all TLS connections of one client have in common.
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
+    /// None when the options turn its checks off.
+    verifier: Option<Arc<ChainVerifier>>,
+    /// For how long the responders of a certificate are waited for.
+    responder_limit: Duration,
 }
 
 impl fmt::Debug for Tls {
@@ -51,8 +59,12 @@ impl Tls {
     ///
     /// # Errors
     /// [`ConfigError`] names the option, the file and what is wrong with it.
-    pub(crate) fn new(options: &TlsOptions) -> Result<Self, ConfigError> {
-        Ok(Self { config: Arc::new(config::build(options)?) })
+    pub(crate) fn new(options: &TlsOptions, connect_timeout: Option<Duration>) -> Result<Self, ConfigError> {
+        let (config, verifier) = config::build(options)?;
+        // A responder that stays silent must not use up the time for the connection.
+        let share = connect_timeout.map(|limit| limit / 2);
+        let responder_limit = share.map_or(RESPONDER_LIMIT, |share| share.min(RESPONDER_LIMIT));
+        Ok(Self { config: Arc::new(config), verifier, responder_limit })
     }
 
     /// Shakes hands with the server at `address`, which `transport` leads to. The caller limits the time.
@@ -63,6 +75,12 @@ impl Tls {
     ) -> Result<BoxedTransport, TlsFault> {
         let connector = TlsConnector::from(self.config.clone());
         let stream = connector.connect(server_name(address)?, transport).await.map_err(fault)?;
+        if let Some(verifier) = &self.verifier {
+            // A resumed session has its certificates from the one before; they may have been revoked since.
+            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let checked = verifier.check_revocation(chain, UnixTime::now(), self.responder_limit).await;
+            checked.map_err(|refusal| TlsFault::Refused(describe(&refusal)))?;
+        }
         Ok(Box::new(Encrypted::new(stream)))
     }
 }

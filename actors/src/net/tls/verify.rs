@@ -1,7 +1,8 @@
 //! Whether a server is the one we want to talk to.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use mongo_actors_protocol::ocsp::CheckedCertificate;
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -13,6 +14,8 @@ use webpki::{
     UnknownStatusPolicy, VerifiedPath,
 };
 
+use super::revocation::{Revocation, RevocationFault};
+
 /// Checks the chain of certificates, revocation lists and the host name.
 #[derive(Debug)]
 pub(super) struct ChainVerifier {
@@ -21,9 +24,28 @@ pub(super) struct ChainVerifier {
     pub(super) revocation_lists: Vec<CertRevocationList<'static>>,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
     pub(super) check_names: bool,
+    /// None when revocation is not to be checked.
+    pub(super) revocation: Option<Revocation>,
 }
 
 impl ChainVerifier {
+    /// Finds out whether the server's certificate, the first of the chain that it has sent, was revoked.
+    pub(super) async fn check_revocation(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+        limit: Duration,
+    ) -> Result<(), Error> {
+        let (Some(revocation), Some((end_entity, intermediates))) = (&self.revocation, chain.split_first()) else {
+            return Ok(());
+        };
+        let checked = {
+            let certificate = EndEntityCert::try_from(end_entity).map_err(certificate_error)?;
+            checked(end_entity, &self.path(&certificate, intermediates, now)?)?
+        };
+        revocation.check(&checked, now, limit).await.map_err(revocation_error)
+    }
+
     /// Finds a way from the server's certificate to a trusted one.
     fn path<'a>(
         &'a self,
@@ -53,13 +75,17 @@ impl ServerCertVerifier for ChainVerifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let certificate = EndEntityCert::try_from(end_entity).map_err(certificate_error)?;
-        self.path(&certificate, intermediates, now)?;
+        let path = self.path(&certificate, intermediates, now)?;
         if self.check_names {
             certificate.verify_is_valid_for_subject_name(server_name).map_err(certificate_error)?;
+        }
+        if let Some(revocation) = &self.revocation {
+            let checked = checked(end_entity, &path)?;
+            revocation.check_staple(&checked, ocsp_response, now).map_err(revocation_error)?;
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -85,6 +111,11 @@ impl ServerCertVerifier for ChainVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// The certificate together with what is known of its issuer.
+fn checked(end_entity: &CertificateDer<'_>, path: &VerifiedPath<'_>) -> Result<CheckedCertificate, Error> {
+    CheckedCertificate::read(end_entity, &path.issuer_spki()).map_err(other_error)
 }
 
 /// Takes any certificate, as `tlsAllowInvalidCertificates` asks. The server must still own it.
@@ -150,8 +181,19 @@ fn certificate_error(error: webpki::Error) -> Error {
         Fault::UnknownIssuer => CertificateError::UnknownIssuer,
         Fault::UnknownRevocationStatus => CertificateError::UnknownRevocationStatus,
         Fault::InvalidSignatureForPublicKey => CertificateError::BadSignature,
-        other => CertificateError::Other(OtherError(Arc::new(UnfitCertificate(other)))),
+        other => return other_error(UnfitCertificate(other)),
     })
+}
+
+fn revocation_error(fault: RevocationFault) -> Error {
+    match fault {
+        RevocationFault::Revoked => Error::InvalidCertificate(CertificateError::Revoked),
+        other => other_error(other),
+    }
+}
+
+fn other_error(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(error))))
 }
 
 /// A certificate that rustls has no word for.

@@ -31,6 +31,9 @@ fn names_are_lower_case() {
 fn a_bad_reply_names_its_field() {
     let error = |reply: RawDocumentBuf| HelloReply::from_document(&reply).unwrap_err();
     assert!(matches!(error(rawdoc! { "ok": 0, "errmsg": "no" }), HelloError::Refused(_)));
+    let crowd: bson::RawArrayBuf = (0..1001).map(|number| format!("a:{}", number + 1)).collect();
+    let crowd = error(rawdoc! { "ok": 1, "hosts": crowd });
+    assert_eq!(crowd.to_string(), "the field \"hosts\" of the reply to hello is not an array of at most 1000 members");
     let hosts = error(rawdoc! { "ok": 1, "hosts": ["a:x"] });
     assert_eq!(hosts.to_string(), "the field \"hosts\" of the reply to hello is not an array of server addresses");
     assert!(matches!(error(rawdoc! { "ok": 1, "maxWireVersion": 1_i64 << 40 }), HelloError::InvalidField { .. }));
