@@ -239,8 +239,9 @@ impl Engine {
     pub async fn check_out(&self, address: ServerAddress) -> Result<Lease, CheckOutError<EstablishError>> {
         self.shared.grown.reached().await;
         let (reply, lease) = oneshot::channel();
-        if let Some(topology) = &*self.shared.topology.load() {
-            topology.do_send(CheckOutBare { address, reply });
+        match &*self.shared.topology.load() {
+            Some(topology) => topology.do_send(CheckOutBare { address, reply }),
+            None => drop(reply),
         }
         lease.await.unwrap_or(Err(CheckOutError::Lost))
     }
@@ -250,8 +251,9 @@ impl Engine {
     pub async fn order_pool(&self, address: ServerAddress, order: PoolOrder) {
         self.shared.grown.reached().await;
         let (done, carried_out) = Token::new();
-        if let Some(topology) = &*self.shared.topology.load() {
-            topology.do_send(OrderPool { address, order, done });
+        match &*self.shared.topology.load() {
+            Some(topology) => topology.do_send(OrderPool { address, order, done }),
+            None => drop(done),
         }
         carried_out.await;
     }
@@ -317,8 +319,10 @@ impl Engine {
     /// Resolves when every event of what has happened so far was delivered.
     pub async fn flush_events(&self) {
         let (token, flushed) = Token::new();
-        if let Some(topology) = &*self.shared.topology.load() {
-            topology.do_send(Flush(token));
+        match &*self.shared.topology.load() {
+            Some(topology) => topology.do_send(Flush(token)),
+            // Nothing has happened yet, or nothing will any more.
+            None => drop(token),
         }
         flushed.await;
         self.shared.events.flushed().await;

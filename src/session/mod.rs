@@ -227,7 +227,7 @@ impl ClientSession {
     /// an error from now on. Dropping the session does the same in the background.
     ///
     /// # Cancel safety
-    /// The session is ended in the background when the future is dropped.
+    /// When the future is dropped the session has not ended; call this again, or drop the session.
     pub async fn end(&mut self) {
         self.end_by(None).await;
     }

@@ -15,6 +15,7 @@ mod examples;
 mod failures;
 mod hostile;
 mod kit;
+mod lifecycle;
 mod misbehaviour;
 mod ocsp;
 mod pools;

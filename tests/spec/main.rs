@@ -7,6 +7,7 @@
 mod discovery;
 mod skips;
 mod suites;
+mod unified;
 
 use std::process::ExitCode;
 
@@ -24,12 +25,13 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for file in discovery::files(&folder) {
         for case in suites::cases_of(&file) {
-            let reason = skips.reason_for(&case.name);
+            let reason = case.ignored.as_deref().or_else(|| skips.reason_for(&case));
             let name = match reason {
-                Some(reason) => format!("{} [{reason}]", case.name),
-                None => case.name,
+                Some(reason) => format!("{} [{reason}]", case.full_name()),
+                None => case.full_name(),
             };
-            trials.push(Trial::test(name, case.run).with_ignored_flag(reason.is_some()));
+            let is_ignored = reason.is_some();
+            trials.push(Trial::test(name, case.run).with_ignored_flag(is_ignored));
         }
     }
     if folder.is_default {

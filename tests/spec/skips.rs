@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
 
+use crate::suites::Case;
+
 /// The content of `skips.toml`.
 pub(crate) struct Skips {
     entries: Vec<Skip>,
@@ -17,12 +19,21 @@ struct File {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Skip {
-    /// A case's name; a `*` at its end stands for any text.
-    case: String,
+    #[serde(flatten)]
+    which: Which,
     /// A reason that a user of the driver could accept.
     reason: String,
+}
+
+/// Which cases an entry is about.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Which {
+    /// Those of this name, with or without the topology they run on; a `*` stands for any text.
+    Case(String),
+    /// Those that make use of this.
+    Uses(String),
 }
 
 impl Skips {
@@ -32,9 +43,9 @@ impl Skips {
         Self { entries: file.skip, used }
     }
 
-    /// Why the case `name` is not run; none when it is.
-    pub(crate) fn reason_for(&self, name: &str) -> Option<&str> {
-        let index = self.entries.iter().position(|skip| skip.covers(name))?;
+    /// Why `case` is not run; none when it is.
+    pub(crate) fn reason_for(&self, case: &Case) -> Option<&str> {
+        let index = self.entries.iter().position(|skip| skip.covers(case))?;
         self.used.borrow_mut()[index] = true;
         Some(&self.entries[index].reason)
     }
@@ -43,7 +54,7 @@ impl Skips {
     pub(crate) fn stale_entries_trial(self) -> Trial {
         let used = self.used.into_inner();
         let stale: Vec<String> =
-            self.entries.into_iter().zip(used).filter(|(_, used)| !used).map(|(skip, _)| skip.case).collect();
+            self.entries.into_iter().zip(used).filter(|(_, used)| !used).map(|(skip, _)| skip.into_name()).collect();
         Trial::test("skips.toml/every entry covers a case", move || match stale.is_empty() {
             true => Ok(()),
             false => Err(Failed::from(format!("these entries cover no case: {}", stale.join(", ")))),
@@ -52,10 +63,27 @@ impl Skips {
 }
 
 impl Skip {
-    fn covers(&self, name: &str) -> bool {
-        match self.case.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == self.case,
+    fn covers(&self, case: &Case) -> bool {
+        match &self.which {
+            Which::Case(pattern) => fits(pattern, &case.name) || fits(pattern, &case.full_name()),
+            Which::Uses(feature) => case.uses.contains(feature),
         }
+    }
+
+    fn into_name(self) -> String {
+        match self.which {
+            Which::Case(name) | Which::Uses(name) => name,
+        }
+    }
+}
+
+/// Whether `name` is what `pattern` says, in which a `*` stands for any text.
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => name == pattern,
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
+            let mut tails = name.char_indices().map(|(index, _)| &name[index..]).chain([""]);
+            tails.any(|tail| fits(rest, tail))
+        }),
     }
 }

@@ -11,22 +11,51 @@ mod sdam;
 mod server_selection;
 mod uri_options;
 
+use std::collections::BTreeSet;
+
 use libtest_mimic::Failed;
 
-use crate::discovery::SpecFile;
+use crate::{discovery::SpecFile, unified};
 
 /// One test of a specification file.
 pub(crate) struct Case {
     /// `suite/path/case`.
     pub(crate) name: String,
+    /// Where it runs, if it runs on several topologies.
+    pub(crate) variant: Option<&'static str>,
     /// Runs it; the error says what differs from what the file expects.
     pub(crate) run: Box<dyn FnOnce() -> Result<(), Failed> + Send>,
+    /// What it makes use of that a driver may lack, as entries of `skips.toml` name it.
+    pub(crate) uses: BTreeSet<String>,
+    /// Why the file itself says that it cannot run here.
+    pub(crate) ignored: Option<String>,
 }
 
 impl Case {
     /// The case `case` of `file`.
     pub(crate) fn new(file: &SpecFile, case: &str, run: impl FnOnce() -> Result<(), Failed> + Send + 'static) -> Self {
-        Self { name: format!("{}/{case}", file.name), run: Box::new(run) }
+        let name = format!("{}/{case}", file.name);
+        Self { name, variant: None, run: Box::new(run), uses: BTreeSet::new(), ignored: None }
+    }
+
+    /// The case `case` of `file`, which cannot run here for a reason that the file gives.
+    pub(crate) fn ignored(file: &SpecFile, case: &str, reason: String) -> Self {
+        Self { ignored: Some(reason), ..Self::new(file, case, || Ok(())) }
+    }
+
+    /// The same, one of several that run on different topologies.
+    pub(crate) fn on(self, topology: &'static str) -> Self {
+        Self { variant: Some(topology), ..self }
+    }
+}
+
+impl Case {
+    /// The name with the topology it runs on, if there are several.
+    pub(crate) fn full_name(&self) -> String {
+        match self.variant {
+            Some(topology) => format!("{} [{topology}]", self.name),
+            None => self.name.clone(),
+        }
     }
 }
 
@@ -62,6 +91,27 @@ const SUITES: &[Suite] = &[
     Suite { folders: &["max-staleness/"], cases: max_staleness::cases },
     Suite { folders: &["connection-monitoring-and-pooling/cmap-format/"], cases: cmap_format::cases },
     Suite { folders: &["bson-corpus/"], cases: bson_corpus::cases },
+    Suite { folders: &["unified-test-format/invalid/"], cases: unified::invalid_cases },
+    Suite { folders: &["unified-test-format/valid-fail/"], cases: unified::failing_cases },
+    Suite {
+        folders: &[
+            "unified-test-format/valid-pass/",
+            "crud/",
+            "collection-management/",
+            "index-management/",
+            "run-command/",
+            "command-logging-and-monitoring/monitoring/",
+            "retryable-reads/",
+            "retryable-writes/",
+            "read-write-concern/operation/",
+            "server-discovery-and-monitoring/unified/",
+            "mongodb-handshake/",
+            "auth/unified/",
+            "versioned-api/",
+            "load-balancers/",
+        ],
+        cases: unified::cases,
+    },
 ];
 
 /// The cases of `file`. Those of a file that no suite claims fail.

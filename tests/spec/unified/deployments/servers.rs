@@ -1,0 +1,121 @@
+//! Starting servers, and the addresses under which they are reached.
+
+use bson::{Document, doc};
+use mongo_actors_testkit::{LoadBalancerProxy, MongosProxy, ReplicaSet, Standalone};
+
+use crate::unified::{
+    failure::{Failure, Outcome, failure},
+    schema::TopologyName,
+};
+
+/// Servers that are started together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Group {
+    /// One server.
+    Standalone,
+    /// Three members, also reached through what looks like two routers and like two load balancers.
+    ReplicaSet,
+    /// One member with authentication, reached in the same ways. More would authenticate to each other, and meet the
+    /// fail points of tests.
+    SecureReplicaSet,
+}
+
+impl Group {
+    pub(crate) fn has_auth(self) -> bool {
+        self == Self::SecureReplicaSet
+    }
+}
+
+/// The servers of a group, running.
+pub(super) enum Servers {
+    Standalone(Box<Standalone>),
+    ReplicaSet(Box<Fronted>),
+}
+
+/// A replica set and what stands in front of it.
+pub(super) struct Fronted {
+    set: ReplicaSet,
+    routers: [MongosProxy; 2],
+    /// In front of several servers, and of one.
+    balancers: [LoadBalancerProxy; 2],
+}
+
+fn broken(error: mongo_actors_testkit::Error) -> Failure {
+    failure!("the servers of the test: {error}")
+}
+
+impl Servers {
+    pub(super) async fn start(group: Group) -> Outcome<Self> {
+        match group {
+            Group::Standalone => Standalone::start().await.map(Box::new).map(Self::Standalone).map_err(broken),
+            Group::ReplicaSet => Self::fronted(ReplicaSet::builder(3)).await,
+            Group::SecureReplicaSet => Self::fronted(ReplicaSet::builder(1).auth("user", "secret")).await,
+        }
+    }
+
+    async fn fronted(builder: mongo_actors_testkit::ReplicaSetBuilder) -> Outcome<Self> {
+        let start = async {
+            let set = builder.start().await?;
+            let routers = [MongosProxy::start(&set).await?, MongosProxy::start(&set).await?];
+            let balancers = [LoadBalancerProxy::start(&set, 2).await?, LoadBalancerProxy::start(&set, 1).await?];
+            Ok(Fronted { set, routers, balancers })
+        };
+        start.await.map(Box::new).map(Self::ReplicaSet).map_err(broken)
+    }
+
+    /// The connection string of the servers as they are, for the runner's own use.
+    pub(super) fn plain_uri(&self) -> String {
+        match self {
+            Self::Standalone(server) => server.uri(),
+            Self::ReplicaSet(fronted) => fronted.set.uri(),
+        }
+    }
+
+    /// The connection string for a test that wants `topology`, and perhaps one router or several.
+    pub(super) fn uri(&self, topology: TopologyName, several_routers: Option<bool>) -> String {
+        let Self::ReplicaSet(fronted) = self else { return self.plain_uri() };
+        let Fronted { set, routers: [first, second], balancers: [of_several, of_one] } = &**fronted;
+        match topology {
+            TopologyName::Single | TopologyName::ReplicaSet => set.uri(),
+            TopologyName::Sharded | TopologyName::ShardedReplicaSet if several_routers == Some(true) => {
+                MongosProxy::uri_of(&[first, second], &[])
+            }
+            TopologyName::Sharded | TopologyName::ShardedReplicaSet => first.uri(),
+            TopologyName::LoadBalanced if several_routers == Some(false) => of_one.uri(),
+            TopologyName::LoadBalanced => of_several.uri(),
+        }
+    }
+
+    /// Waits until all members are there again and one is primary.
+    pub(super) async fn heal(&self) -> Outcome {
+        match self {
+            Self::Standalone(_) => Ok(()),
+            Self::ReplicaSet(fronted) => fronted.set.wait_until_healthy().await.map(drop).map_err(broken),
+        }
+    }
+
+    /// Turns a fail point off on every server.
+    pub(super) async fn disable_fail_point(&self, name: &str) -> Outcome {
+        let off = || doc! { "configureFailPoint": name, "mode": "off" };
+        match self {
+            Self::Standalone(server) => server.member().admin(off()).await.map(drop).map_err(broken),
+            Self::ReplicaSet(fronted) => {
+                for member in fronted.set.members() {
+                    member.admin(off()).await.map_err(broken)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Runs a command on the server that takes writes.
+    pub(super) async fn admin(&self, command: Document) -> Outcome<Document> {
+        match self {
+            Self::Standalone(server) => server.member().admin(command).await.map_err(broken),
+            Self::ReplicaSet(fronted) => {
+                let primary = fronted.set.wait_for_primary().await.map_err(broken)?;
+                primary.admin(command).await.map_err(broken)
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What clients publish, recorded and compared with what a test expects.
+
+mod matching;
+mod observer;
+
+pub(super) use self::{
+    matching::{matches, verify},
+    observer::{Event, Observer, Policy},
+};

@@ -1,0 +1,134 @@
+//! Operations of collections that read, and the way to the others.
+
+use std::{sync::Arc, time::Duration};
+
+use bson::{Bson, Document};
+use mongo_actors::{
+    Collection,
+    action::Find,
+    options::{Collation, CursorType, Hint},
+};
+
+use super::{Value, find_and_modify, index, results, unsupported, writes};
+use crate::unified::{
+    arguments::{Arguments, set},
+    entities::CursorEntity,
+    failure::{Attempt, Outcome},
+    run::Context,
+};
+
+pub(super) async fn execute(
+    _context: &Arc<Context>,
+    collection: &Collection<Document>,
+    name: &str,
+    mut arguments: Arguments,
+) -> Attempt<Value> {
+    match name {
+        "find" => {
+            let find = find(collection, &mut arguments)?;
+            arguments.finish()?;
+            Ok(Value::Documents(results::drained(find.await?).await?))
+        }
+        "createFindCursor" => {
+            let find = find(collection, &mut arguments)?;
+            arguments.finish()?;
+            Ok(Value::Cursor(CursorEntity::new(find.await?)))
+        }
+        "findOne" => find_one(collection, arguments).await,
+        "aggregate" => aggregate(collection, arguments).await,
+        "countDocuments" => count_documents(collection, arguments).await,
+        "estimatedDocumentCount" => estimated_document_count(collection, arguments).await,
+        "distinct" => distinct(collection, arguments).await,
+        "rename" => {
+            let to: String = arguments.require("to")?;
+            arguments.finish()?;
+            collection.rename(to).await?;
+            Ok(Value::Nothing)
+        }
+        "insertOne" | "insertMany" | "updateOne" | "updateMany" | "replaceOne" | "deleteOne" | "deleteMany" => {
+            writes::execute(collection, name, arguments).await
+        }
+        "findOneAndDelete" | "findOneAndReplace" | "findOneAndUpdate" => {
+            find_and_modify::execute(collection, name, arguments).await
+        }
+        "createIndex"
+        | "dropIndex"
+        | "dropIndexes"
+        | "listIndexes"
+        | "listIndexNames"
+        | "createSearchIndex"
+        | "createSearchIndexes"
+        | "dropSearchIndex"
+        | "listSearchIndexes"
+        | "updateSearchIndex" => index::execute(collection, name, arguments).await,
+        _ => Err(unsupported("a collection", name).into()),
+    }
+}
+
+fn find<'a>(collection: &'a Collection<Document>, arguments: &mut Arguments) -> Outcome<Find<'a, Document>> {
+    let mut find = collection.find(arguments.require::<Document>("filter")?);
+    set!(find, arguments, {
+        "allowDiskUse" => allow_disk_use: bool, "batchSize" => batch_size: u32, "collation" => collation: Collation,
+        "comment" => comment: Bson, "cursorType" => cursor_type: CursorType, "hint" => hint: Hint,
+        "let" => let_vars: Document, "limit" => limit: i64, "max" => max: Document,
+        "maxAwaitTimeMS" => max_await_time: Duration, "maxTimeMS" => max_time: Duration, "min" => min: Document,
+        "projection" => projection: Document, "returnKey" => return_key: bool,
+        "showRecordId" => show_record_id: bool, "skip" => skip: u64, "sort" => sort: Document,
+        "timeoutMS" => timeout: Duration,
+    });
+    Ok(find)
+}
+
+async fn find_one(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
+    let mut find = collection.find_one(arguments.require::<Document>("filter")?);
+    set!(find, arguments, {
+        "skip" => skip: u64, "sort" => sort: Document, "timeoutMS" => timeout: Duration,
+    });
+    arguments.finish()?;
+    Ok(Value::Bson(find.await?.into()))
+}
+
+async fn aggregate(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
+    let mut aggregate = collection.aggregate(arguments.require::<Vec<Document>>("pipeline")?);
+    set!(aggregate, arguments, {
+        "allowDiskUse" => allow_disk_use: bool, "batchSize" => batch_size: u32, "collation" => collation: Collation,
+        "comment" => comment: Bson, "let" => let_vars: Document, "maxTimeMS" => max_time: Duration,
+        "maxAwaitTimeMS" => max_await_time: Duration, "timeoutMS" => timeout: Duration,
+    });
+    arguments.finish()?;
+    Ok(Value::Documents(results::drained(aggregate.await?).await?))
+}
+
+async fn count_documents(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
+    let mut count = collection.count_documents(arguments.require::<Document>("filter")?);
+    set!(count, arguments, {
+        "collation" => collation: Collation, "comment" => comment: Bson, "skip" => skip: u64,
+        "limit" => limit: u64, "timeoutMS" => timeout: Duration,
+    });
+    arguments.finish()?;
+    Ok(Value::Bson(number(count.await?)))
+}
+
+async fn estimated_document_count(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
+    let mut count = collection.estimated_document_count();
+    set!(count, arguments, {
+        "comment" => comment: Bson, "maxTimeMS" => max_time: Duration, "timeoutMS" => timeout: Duration,
+    });
+    arguments.finish()?;
+    Ok(Value::Bson(number(count.await?)))
+}
+
+fn number(count: u64) -> Bson {
+    i64::try_from(count).unwrap_or(i64::MAX).into()
+}
+
+async fn distinct(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
+    let field: String = arguments.require("fieldName")?;
+    let mut distinct = collection.distinct(field, arguments.require::<Document>("filter")?);
+    set!(distinct, arguments, {
+        "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
+        "timeoutMS" => timeout: Duration,
+    });
+    arguments.finish()?;
+    Ok(Value::Bson(distinct.await?.into()))
+}

@@ -1,0 +1,56 @@
+//! Operations of collections that find a document and change it.
+
+use std::time::Duration;
+
+use bson::{Bson, Document};
+use mongo_actors::{
+    Collection,
+    options::{Collation, Hint, ReturnDocument, UpdateModifications},
+};
+
+use super::{Value, unsupported};
+use crate::unified::{
+    arguments::{Arguments, set},
+    failure::Attempt,
+};
+
+pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut arguments: Arguments) -> Attempt<Value> {
+    let filter: Document = arguments.require("filter")?;
+    match name {
+        "findOneAndDelete" => {
+            let mut action = collection.find_one_and_delete(filter);
+            set!(action, arguments, {
+                "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
+                "let" => let_vars: Document, "projection" => projection: Document, "sort" => sort: Document,
+                "timeoutMS" => timeout: Duration,
+            });
+            arguments.finish()?;
+            Ok(Value::Bson(action.await?.into()))
+        }
+        "findOneAndReplace" => {
+            let replacement: Document = arguments.require("replacement")?;
+            let mut action = collection.find_one_and_replace(filter, replacement);
+            set!(action, arguments, {
+                "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
+                "let" => let_vars: Document, "projection" => projection: Document,
+                "returnDocument" => return_document: ReturnDocument, "sort" => sort: Document,
+                "upsert" => upsert: bool, "timeoutMS" => timeout: Duration,
+            });
+            arguments.finish()?;
+            Ok(Value::Bson(action.await?.into()))
+        }
+        "findOneAndUpdate" => {
+            let update: UpdateModifications = arguments.require("update")?;
+            let mut action = collection.find_one_and_update(filter, update);
+            set!(action, arguments, {
+                "arrayFilters" => array_filters: Vec<Document>, "collation" => collation: Collation,
+                "comment" => comment: Bson, "hint" => hint: Hint, "let" => let_vars: Document,
+                "projection" => projection: Document, "returnDocument" => return_document: ReturnDocument,
+                "sort" => sort: Document, "upsert" => upsert: bool, "timeoutMS" => timeout: Duration,
+            });
+            arguments.finish()?;
+            Ok(Value::Bson(action.await?.into()))
+        }
+        _ => Err(unsupported("a collection", name).into()),
+    }
+}

@@ -1,0 +1,123 @@
+//! Operations of collections on their indexes.
+
+use std::time::Duration;
+
+use bson::{Bson, Document};
+use mongo_actors::{
+    Collection,
+    options::{AggregateOptions, IndexModel, IndexOptions, SearchIndexModel, SearchIndexType},
+};
+
+use super::{Value, results, unsupported};
+use crate::unified::{
+    arguments::{Arguments, set},
+    failure::{Attempt, Outcome},
+};
+
+pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut arguments: Arguments) -> Attempt<Value> {
+    match name {
+        "createIndex" => create_index(collection, arguments).await,
+        "dropIndex" => {
+            let mut drop = collection.drop_index(arguments.require::<String>("name")?);
+            set!(drop, arguments, { "timeoutMS" => timeout: Duration, "comment" => comment: Bson });
+            arguments.finish()?;
+            drop.await?;
+            Ok(Value::Nothing)
+        }
+        "dropIndexes" => {
+            let mut drop = collection.drop_indexes();
+            set!(drop, arguments, { "timeoutMS" => timeout: Duration, "comment" => comment: Bson });
+            arguments.finish()?;
+            drop.await?;
+            Ok(Value::Nothing)
+        }
+        "listIndexes" => {
+            let mut list = collection.list_indexes();
+            set!(list, arguments, {
+                "batchSize" => batch_size: u32, "comment" => comment: Bson, "timeoutMS" => timeout: Duration,
+            });
+            arguments.finish()?;
+            Ok(Value::Documents(results::drained(list.await?.with_type()).await?))
+        }
+        "listIndexNames" => {
+            let mut list = collection.list_index_names();
+            set!(list, arguments, { "timeoutMS" => timeout: Duration });
+            arguments.finish()?;
+            Ok(Value::Bson(list.await?.into()))
+        }
+        _ => search_index(collection, name, arguments).await,
+    }
+}
+
+async fn create_index(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
+    let options =
+        IndexOptions { name: arguments.take("name")?, unique: arguments.take("unique")?, ..IndexOptions::default() };
+    let model = IndexModel::new(arguments.require("keys")?).with_options(options);
+    let mut create = collection.create_index(model);
+    set!(create, arguments, { "comment" => comment: Bson, "timeoutMS" => timeout: Duration });
+    arguments.finish()?;
+    Ok(Value::Bson(create.await?.into()))
+}
+
+async fn search_index(collection: &Collection<Document>, name: &str, mut arguments: Arguments) -> Attempt<Value> {
+    match name {
+        "createSearchIndex" => {
+            let model = search_index_model(&arguments.require::<Document>("model")?)?;
+            arguments.finish()?;
+            Ok(Value::Bson(collection.create_search_index(model).await?.into()))
+        }
+        "createSearchIndexes" => {
+            let models: Vec<Document> = arguments.require("models")?;
+            let models: Vec<_> = models.iter().map(search_index_model).collect::<Outcome<_>>()?;
+            arguments.finish()?;
+            Ok(Value::Bson(collection.create_search_indexes(models).await?.into()))
+        }
+        "dropSearchIndex" => {
+            let name: String = arguments.require("name")?;
+            arguments.finish()?;
+            collection.drop_search_index(name).await?;
+            Ok(Value::Nothing)
+        }
+        "updateSearchIndex" => {
+            let name: String = arguments.require("name")?;
+            let definition: Document = arguments.require("definition")?;
+            arguments.finish()?;
+            collection.update_search_index(name, definition).await?;
+            Ok(Value::Nothing)
+        }
+        "listSearchIndexes" => {
+            let mut list = collection.list_search_indexes();
+            set!(list, arguments, { "name" => name: String });
+            if let Some(options) = arguments.take::<Document>("aggregationOptions")? {
+                list = list.with_options(aggregate_options(&options)?);
+            }
+            arguments.finish()?;
+            Ok(Value::Documents(results::drained(list.await?.with_type()).await?))
+        }
+        _ => Err(unsupported("a collection", name).into()),
+    }
+}
+
+fn search_index_model(model: &Document) -> Outcome<SearchIndexModel> {
+    let mut fields = Arguments::new(model);
+    let index_type = |name: String| match name.as_str() {
+        "search" => SearchIndexType::Search,
+        "vectorSearch" => SearchIndexType::VectorSearch,
+        _ => SearchIndexType::Other(name),
+    };
+    let model = SearchIndexModel {
+        definition: fields.require("definition")?,
+        name: fields.take("name")?,
+        index_type: fields.take("type")?.map(index_type),
+        ..SearchIndexModel::default()
+    };
+    fields.finish()?;
+    Ok(model)
+}
+
+fn aggregate_options(options: &Document) -> Outcome<AggregateOptions> {
+    let mut fields = Arguments::new(options);
+    let options = AggregateOptions { batch_size: fields.take("batchSize")?, ..AggregateOptions::default() };
+    fields.finish()?;
+    Ok(options)
+}
