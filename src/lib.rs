@@ -41,6 +41,7 @@
 //! * [Operations](action) are values that run when they are awaited. Their options are set by fluent methods, or all at
 //!   once from the structs in [`options`].
 //! * Results are in [`results`], cursors are [`Cursor`] and [`RawBatchCursor`].
+//! * [`change_stream`] tells what happens in a collection, a database or the deployment.
 //! * [`error::Error`] says what went wrong, where, what was tried, and what to do.
 //! * [`event`] has what can be listened to, [`topology`] what is known of the deployment.
 //!
@@ -52,6 +53,7 @@
 //! other. Dropping a future is safe at every point: see [`action`].
 
 pub mod action;
+pub mod change_stream;
 pub mod error;
 pub mod options;
 pub mod results;
@@ -75,6 +77,7 @@ pub use bson;
 pub use mongo_actors_protocol::{address::ServerAddress, command::Namespace, concern, event};
 
 pub use self::{
+    change_stream::ChangeStream,
     client::{Client, ClientBuilder},
     collection::Collection,
     cursor::{Cursor, RawBatch, RawBatchCursor, RawDocuments, SessionCursor, SessionCursorStream},

@@ -11,6 +11,7 @@ pub use mongo_actors_protocol::{
         BulkWriteOptions, ClientBulkWriteOptions, DeleteManyModel, DeleteOneModel, InsertOneModel, NamespacedWrite,
         ReplaceOneModel, UpdateManyModel, UpdateOneModel, WriteModel,
     },
+    change_stream::{ChangeStreamOptions, FullDocumentBeforeChangeType, FullDocumentType},
     command::{
         AggregateOptions, ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CollationAlternate,
         CollationCaseFirst, CollationMaxVariable, CollationStrength, CommitQuorum, CountOptions,

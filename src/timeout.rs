@@ -50,7 +50,7 @@ where
     let around = SCOPE.try_with(|scope| *scope).unwrap_or_default();
     let scope = match limit {
         Some(limit) => {
-            let budget = Budget::starting(Instant::now(), limit).within(around.cap);
+            let budget = Budget::beginning_at(Instant::now(), Some(limit)).within(around.cap);
             Scope { budget, cap: budget }
         }
         None => Scope { budget: Budget::Unlimited, cap: around.cap },

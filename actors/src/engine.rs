@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use actix::Addr;
 use mongo_actors_protocol::{
     address::ServerAddress,
     cmap::CheckOutError,
@@ -23,6 +24,7 @@ use mongo_actors_protocol::{
 use tokio::sync::oneshot;
 
 use crate::{
+    change_stream::{ChangeStreamHandle, ChangeStreamPlan},
     failure::{Cause, EstablishError, Failure},
     reaper::{self, AbandonSession, KillCursors},
     runtime::{
@@ -37,7 +39,7 @@ use crate::{
 };
 
 /// How much later than an operation's deadline the caller stops waiting for the engine's own answer.
-const BACKSTOP: Duration = Duration::from_millis(50);
+pub(crate) const BACKSTOP: Duration = Duration::from_millis(50);
 
 /// The actors of one client. Cheap to clone; when the last clone is dropped, the client closes in the background.
 #[derive(Clone)]
@@ -188,6 +190,20 @@ impl Engine {
                 (None, None) => ticket.fail(Cause::Abandoned),
             }
         });
+    }
+
+    /// A change stream, of which nothing was sent yet.
+    pub fn watch(&self, plan: ChangeStreamPlan) -> ChangeStreamHandle {
+        ChangeStreamHandle::new(self.clone(), plan)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The supervisor of today.
+    pub(crate) fn supervisor(&self) -> Addr<SupervisorActor> {
+        self.root.supervisor().addr.clone()
     }
 
     /// Selects a server without sending it anything.

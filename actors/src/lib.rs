@@ -3,6 +3,7 @@
 //! Applications use the façade crate `mongo-actors`. What stands here is the [`Engine`] behind it: the supervised tree
 //! of actors of one client, and the tickets that operations travel in.
 
+mod change_stream;
 mod connection;
 mod connection_pool;
 mod engine;
@@ -15,10 +16,12 @@ mod server_monitor;
 mod session_pool;
 mod settings;
 mod shared;
+mod summary;
 mod supervisor;
 mod ticket;
 mod topology;
 
+pub use change_stream::{ChangeStreamHandle, ChangeStreamPlan, FetchError, GivenUp};
 pub use engine::{Engine, Selected};
 pub use event_publisher::Listeners;
 pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};
@@ -30,6 +33,7 @@ pub use runtime::{Fault, FaultOrder, Firings, Moment};
 #[doc(hidden)]
 pub use settings::Conformance;
 pub use settings::{EngineSettings, StartError};
+pub use summary::Summary;
 pub use ticket::{
     Answer, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionMark, SessionUse, Setback,
     SharedSession, Turn, Unanswered,

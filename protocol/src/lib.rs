@@ -6,6 +6,7 @@
 pub mod address;
 pub mod auth;
 pub mod bulk;
+pub mod change_stream;
 pub mod cmap;
 pub mod command;
 pub mod compression;

@@ -31,6 +31,7 @@ mod replace;
 mod run_command;
 mod search_index;
 mod update;
+mod watch;
 
 #[cfg(test)]
 mod bulk_tests;
@@ -72,6 +73,7 @@ pub use self::{
     run_command::{RunCommand, RunCursorCommand},
     search_index::{CreateSearchIndexes, DropSearchIndex, ListSearchIndexes, UpdateSearchIndex},
     update::Update,
+    watch::Watch,
 };
 use crate::{
     client::Client,

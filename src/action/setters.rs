@@ -216,6 +216,36 @@ macro_rules! setter {
         return_document => return_document: mongo_actors_protocol::command::ReturnDocument
     } };
 
+    // Change streams.
+    (full_document) => { $crate::action::setters::setter! { @
+        /// Whether updates come with the whole document. Default: only with what changed.
+        full_document => full_document: mongo_actors_protocol::change_stream::FullDocumentType
+    } };
+    (full_document_before_change) => { $crate::action::setters::setter! { @
+        /// Whether events come with the document as it was before. Default: they do not. Servers from 6.0, for
+        /// collections that keep it.
+        full_document_before_change => full_document_before_change:
+            mongo_actors_protocol::change_stream::FullDocumentBeforeChangeType
+    } };
+    (resume_after) => { $crate::action::setters::setter! { @into
+        /// Starts behind this event. The server refuses that of an `invalidate`.
+        resume_after => resume_after: mongo_actors_protocol::change_stream::ResumeToken
+    } };
+    (start_after) => { $crate::action::setters::setter! { @into
+        /// Starts behind this event, which may be an `invalidate`: for a collection that was dropped and made again, or
+        /// renamed.
+        start_after => start_after: mongo_actors_protocol::change_stream::ResumeToken
+    } };
+    (start_at_operation_time) => { $crate::action::setters::setter! { @
+        /// Starts with changes at or after this time. Every reply of a server has such a time.
+        start_at_operation_time => start_at_operation_time: bson::Timestamp
+    } };
+    (show_expanded_events) => { $crate::action::setters::setter! { @
+        /// Whether there are also events of `create`, `createIndexes`, `dropIndexes`, `modify`, `shardCollection`,
+        /// `reshardCollection` and `refineCollectionShardKey`. Servers from 6.0.
+        show_expanded_events => show_expanded_events: bool
+    } };
+
     // Administration.
     (authorized_databases) => { $crate::action::setters::setter! { @
         /// Whether a user without the right to list databases gets those that he may use. Default: the server decides.

@@ -105,7 +105,7 @@ impl Client {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let own = self.options().timeout.map(|timeout| Budget::starting(Instant::now(), timeout));
+        let own = self.options().timeout.map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout)));
         timeout::current().or(own)?.deadline()
     }
 

@@ -57,7 +57,7 @@ impl Terms {
     /// The time that a step of the cursor has which begins now.
     fn step(&self) -> Budget {
         let own = match self.timing {
-            Timing { timeout: Some(timeout), each_step: true } => Budget::starting(Instant::now(), timeout),
+            Timing { timeout: Some(timeout), each_step: true } => Budget::beginning_at(Instant::now(), Some(timeout)),
             Timing { timeout: None, each_step: true } => Budget::Unset,
             Timing { each_step: false, .. } => self.budget,
         };
@@ -436,7 +436,7 @@ impl Core {
         let kill = mongo_actors_protocol::command::KillCursors { namespace, cursors: &[id] };
         let (request, properties) = (kill.request()?, kill.properties());
         let session = self.session.as_ref().and_then(SessionMark::session);
-        let limit = within.or(self.terms.timing.timeout).map(|limit| Budget::starting(Instant::now(), limit));
+        let limit = within.or(self.terms.timing.timeout).map(|limit| Budget::beginning_at(Instant::now(), Some(limit)));
         let budget = limit.or(timeout::current()).unwrap_or_default();
         Ok(Prepared::for_cursor(request, properties, server, budget, self.terms.operation_id, session))
     }

@@ -89,6 +89,10 @@ fn write_kind(f: &mut fmt::Formatter<'_>, kind: &ErrorKind, context: &Context) -
         ErrorKind::OperationTimeout => {
             write!(f, "the time given to {} (timeoutMS) is up", At { what: "the operation", context })
         }
+        ErrorKind::MissingResumeToken => f.write_str(
+            "cannot provide resume functionality when the resume token is missing: a stage of the pipeline has removed \
+             the event's _id; leave it in",
+        ),
         ErrorKind::Abandoned => f.write_str("an actor of the driver died while it held the operation"),
         ErrorKind::EngineDown { reason } => {
             write!(f, "the driver's actors are down, and will be started again: {reason}")

@@ -153,6 +153,9 @@ pub enum ErrorKind {
     BulkWrite(BulkWriteError),
     /// Writes of a client's bulk write failed, or its write concern was not satisfied.
     ClientBulkWrite(ClientBulkWriteError),
+    /// An event of a change stream has no `_id`, so that the stream could not be resumed behind it: a stage of the
+    /// pipeline has removed it. The stream has ended.
+    MissingResumeToken,
     /// An actor of the driver died while it held the operation. The client heals by itself.
     Abandoned,
     /// The driver's actors could not be kept alive. The client tries again by itself; see `Client::restart`.

@@ -6,7 +6,6 @@
 mod executed;
 mod recovery;
 mod session;
-mod summary;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -164,6 +163,11 @@ impl<'a> Call<'a> {
         self.session.is_some_and(ClientSession::in_transaction)
     }
 
+    /// The time that an operation has as a whole; zero is unlimited.
+    pub(crate) fn effective_timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// The time that an operation beginning now has: what is left to `with_transaction`, else its own timeout or the
     /// scope around it, whichever ends first, else what it inherits.
     pub(crate) fn budget(&self) -> Result<Budget> {
@@ -177,7 +181,7 @@ impl<'a> Call<'a> {
                 false => Ok(of_transaction.within(timeout::current().unwrap_or_default())),
             };
         }
-        let inherited = self.timeout.map(|timeout| Budget::starting(Instant::now(), timeout));
+        let inherited = self.timeout.map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout)));
         Ok(match timeout::current() {
             Some(scope) if self.own.timeout => inherited.unwrap_or_default().within(scope),
             Some(scope) => scope,

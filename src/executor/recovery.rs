@@ -1,17 +1,12 @@
 //! The long path: an attempt has failed.
 
-use mongo_actors_engine::{Answer, Cause, Failure, HeldSession, Unanswered};
+use mongo_actors_engine::{Answer, Cause, Failure, HeldSession, Summary, Unanswered};
 use mongo_actors_protocol::{
-    error::Labels,
+    error::{CommandError, Labels},
     retry::{Decision, OperationKind, Outcome, RetryPlan},
 };
 
-use super::{
-    Ended, Executed, Facts, Prepared, Timing,
-    executed::History,
-    session::Within,
-    summary::{Summary, is_namespace_not_found},
-};
+use super::{Ended, Executed, Facts, Prepared, Timing, executed::History, session::Within};
 use crate::{
     client::Client,
     error::{Attempt, Context, Error, ErrorKind, Result},
@@ -137,4 +132,10 @@ fn unanswered(facts: &Facts, mut attempts: Vec<Attempt>) -> Error {
     Error::new(ErrorKind::OperationTimeout)
         .with_context(Context { server: None, command: Some(facts.command.clone()), writes })
         .after(attempts, Outcome::Unknown)
+}
+
+/// Whether a server says that the collection or database is not there.
+fn is_namespace_not_found(cause: &Cause) -> bool {
+    let is_it = |error: &CommandError| error.is_namespace_not_found();
+    matches!(cause, Cause::Command(error) if is_it(error))
 }

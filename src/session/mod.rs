@@ -114,7 +114,8 @@ impl ClientSession {
     /// The time that committing, aborting or a whole transaction has, if it begins now and is given `timeout`.
     pub(crate) fn own_budget(&self, timeout: Option<Duration>) -> Budget {
         let default = self.options.default_timeout.or(self.client.settings().timeout);
-        let own = timeout.or(default).map(|timeout| Budget::starting(Instant::now(), timeout)).unwrap_or_default();
+        let own =
+            timeout.or(default).map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout))).unwrap_or_default();
         match timeout::current() {
             Some(scope) if timeout.is_some() => own.within(scope),
             Some(scope) => scope,

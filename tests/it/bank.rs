@@ -183,7 +183,7 @@ async fn the_bank_loses_no_money_and_reports_the_truth() {
         .start_transaction()
         .with_options(whole)
         .and_run(async |session| {
-            let mut accounts = bank.accounts.find(doc! {}).session(session).await?;
+            let mut accounts = bank.accounts.find(doc! {}).sort(doc! { "_id": 1 }).session(session).await?;
             let mut journal = bank.journal.find(doc! {}).session(session).await?;
             Ok((accounts.to_vec(session).await?, journal.to_vec(session).await?))
         })

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use mongo_actors::{
+    Client,
     bson::{Document, RawDocumentBuf},
     event::{CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent, Delivery},
 };
@@ -43,6 +44,24 @@ impl Sent {
 impl Commands {
     pub(crate) fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    /// A client whose commands are recorded.
+    pub(crate) fn client(uri: &str) -> (Client, Arc<Self>) {
+        let commands = Self::new();
+        let client = Client::builder().uri(uri).command_listener(commands.clone()).build().unwrap();
+        (client, commands)
+    }
+
+    /// The commands of this name sent so far.
+    pub(crate) fn named(&self, name: &str) -> Vec<Sent> {
+        self.started.lock().unwrap().iter().filter(|sent| sent.name == name).cloned().collect()
+    }
+
+    /// The replies to commands of this name so far.
+    pub(crate) fn replies(&self, name: &str) -> Vec<Document> {
+        let replies = self.replies.lock().unwrap();
+        replies.iter().filter(|(command, _)| command == name).map(|(_, reply)| reply.clone()).collect()
     }
 
     /// The commands sent so far, which are forgotten.

@@ -6,6 +6,7 @@ mod auth;
 mod bank;
 mod bulk;
 mod cancellation;
+mod change_streams;
 mod commands;
 mod compression;
 mod crud;

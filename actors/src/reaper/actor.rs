@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     runtime::{Context, SupervisedActor, clock},
-    shared::{Shared, Token},
+    shared::{Gate, Shared, Token},
     ticket::{Reply, Ticket},
     topology::Execute,
 };
@@ -62,46 +62,56 @@ pub(crate) fn owe_cursor_of(shared: &Shared, unread: Reply) {
 /// Kills cursors that nobody will read any more, and aborts transactions that nobody will commit.
 pub(crate) struct ReaperActor {
     shared: Arc<Shared>,
+    /// The debts that are being paid.
+    payments: Gate,
 }
 
 impl ReaperActor {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, payments: Gate::default() }
     }
 
-    fn settle(&self, done: Option<&Token>) {
+    /// Pays everything. `done` waits for earlier payments as well.
+    fn settle(&self, done: Option<Token>) {
         while let Some(debt) = self.shared.ledger.take() {
             match debt {
-                Debt::Cursor(debt) => self.kill(*debt, done.cloned()),
-                Debt::Session(debt) => self.abandon(debt, done.cloned()),
+                Debt::Cursor(debt) => self.kill(*debt),
+                Debt::Session(debt) => self.abandon(debt),
             }
+        }
+        if let Some(done) = done {
+            let payments = self.payments.clone();
+            tokio::task::spawn_local(async move {
+                payments.emptied().await;
+                drop(done);
+            });
         }
     }
 
     /// Sends the command. Whether it succeeds changes nothing, but the session must not be used before it ends.
-    fn kill(&self, mut debt: KillCursors, done: Option<Token>) {
+    fn kill(&self, mut debt: KillCursors) {
         let Some(operation) = debt.operation(clock::now() + PATIENCE) else { return };
         let Some(topology) = self.shared.topology.load_full() else { return };
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
         ticket.session = debt.session.take();
         ticket.lease = debt.lease.take();
         topology.do_send(Execute(ticket));
+        let payment = self.payments.enter();
         tokio::task::spawn_local(async move {
             if let Ok(Err(setback)) = answer.await {
                 let failure = &setback.failure.cause;
                 tracing::debug!(target: "mongo_actors::reaper", server = %debt.server, %failure, "a cursor was not killed");
             }
-            drop(done);
+            drop(payment);
         });
     }
-}
 
-impl ReaperActor {
-    fn abandon(&self, AbandonSession { session, done }: AbandonSession, settled: Option<Token>) {
+    fn abandon(&self, AbandonSession { session, done }: AbandonSession) {
         let work = abandon(self.shared.clone(), session, clock::now() + PATIENCE);
+        let payment = self.payments.enter();
         tokio::task::spawn_local(async move {
             work.await;
-            drop((done, settled));
+            drop((done, payment));
         });
     }
 }
@@ -122,6 +132,6 @@ impl Handler<Settle> for ReaperActor {
     type Result = ();
 
     fn handle(&mut self, Settle { done }: Settle, _: &mut Context<Self>) {
-        self.settle(done.as_ref());
+        self.settle(done);
     }
 }

@@ -42,7 +42,7 @@ impl KillCursors {
     }
 
     /// The operation that pays the debt, by `deadline`; none if it cannot be expressed.
-    pub(super) fn operation(&self, deadline: Instant) -> Option<Operation> {
+    pub(crate) fn operation(&self, deadline: Instant) -> Option<Operation> {
         let namespace = Namespace::new(self.database.clone(), self.collection.clone());
         let ids = [self.cursor_id];
         let request = command::KillCursors { namespace: &namespace, cursors: &ids }.request().ok()?;

@@ -35,5 +35,5 @@ pub(crate) use context::{Context, SupervisedActor};
 pub(crate) use obituary::Obituary;
 pub(crate) use placement::{Home, HostThread, Threads};
 pub(crate) use registry::Registry;
-pub(crate) use supervise::{Birth, Child, orphan, start};
+pub(crate) use supervise::{Birth, Child, orphan, start, start_with};
 pub(crate) use watch::Watch;

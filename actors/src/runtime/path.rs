@@ -22,6 +22,8 @@ pub enum Role {
     SessionPool,
     /// Pays what is owed to servers after a handle was dropped.
     Reaper,
+    /// Fetches the events of one change stream.
+    ChangeStream,
 }
 
 impl fmt::Display for Role {
@@ -34,6 +36,7 @@ impl fmt::Display for Role {
             Self::Connection => "connection",
             Self::SessionPool => "session-pool",
             Self::Reaper => "reaper",
+            Self::ChangeStream => "change-stream",
         })
     }
 }

@@ -77,7 +77,17 @@ impl Handler<Obituary> for Nobody {
 ///
 /// If `home` has stopped, the obituary says so.
 pub(crate) fn start<A: SupervisedActor + Send>(home: &Home, registry: &Registry, birth: Birth, actor: A) -> Child<A> {
-    let mailbox = Mailbox::<A>::default();
+    start_with(Mailbox::default(), home, registry, birth, actor)
+}
+
+/// The same for an actor whose address is in use already: what was sent to it waits in `mailbox`.
+pub(crate) fn start_with<A: SupervisedActor + Send>(
+    mailbox: Mailbox<A>,
+    home: &Home,
+    registry: &Registry,
+    birth: Birth,
+    actor: A,
+) -> Child<A> {
     let addr = mailbox.address();
     let (lifeline, tether) = lifeline();
     let obituary = ObituaryGuard::new(birth.parent, birth.path.clone(), birth.tag);

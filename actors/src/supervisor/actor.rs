@@ -1,6 +1,7 @@
 //! The supervisor's handlers.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
@@ -10,12 +11,13 @@ use bson::rawdoc;
 use mongo_actors_protocol::{command::Request, read_preference::ReadPreference};
 use tokio::sync::oneshot;
 
-use super::messages::{Restart, Shutdown};
+use super::messages::{Restart, Shutdown, StartChangeStream};
 use crate::{
+    change_stream::{ChangeStreamActor, EndStream},
     reaper::{ReaperActor, Settle},
     runtime::{
         ActorPath, Birth, Child, Context, CrashRecord, Death, Home, Obituary, Role, SupervisedActor, Threads, clock,
-        start,
+        start, start_with,
     },
     session_pool::{AbandonSessions, SessionPoolActor, TakeEnded},
     shared::{Shared, Status, Token},
@@ -45,6 +47,8 @@ pub(crate) struct SupervisorPlan {
 pub(crate) struct SupervisorActor {
     plan: SupervisorPlan,
     tree: Option<Tree>,
+    /// By their tags. They outlive a tree that starts anew: to them it is a server lost.
+    streams: HashMap<u64, Child<ChangeStreamActor>>,
     births: u64,
     crashes: CrashRecord,
     /// When the tree was last brought back after a pause, and how long the next pause will be.
@@ -65,7 +69,15 @@ struct Tree {
 impl SupervisorActor {
     pub(crate) fn new(plan: SupervisorPlan) -> Self {
         let crashes = CrashRecord::new(plan.shared.settings.restart_budget);
-        Self { plan, tree: None, births: 0, crashes, recovery: (None, FIRST_RETRY), closing: None }
+        Self {
+            plan,
+            tree: None,
+            streams: HashMap::new(),
+            births: 0,
+            crashes,
+            recovery: (None, FIRST_RETRY),
+            closing: None,
+        }
     }
 
     fn grow(&mut self, ctx: &mut Context<Self>) {
@@ -99,6 +111,21 @@ impl SupervisorActor {
         shared.status.store(Arc::new(Status::Open));
         shared.grown.notify();
         self.tree = Some(Tree { topology, sessions, reaper, first_tag });
+    }
+
+    fn start_stream(&mut self, StartChangeStream { plan, mailbox }: StartChangeStream, ctx: &Context<Self>) {
+        self.births += 1;
+        let shared = self.plan.shared.clone();
+        let birth = Birth {
+            path: ActorPath::root().named_child(Role::ChangeStream, self.births),
+            role: Role::ChangeStream,
+            tag: self.births,
+            parent: ctx.address().recipient(),
+            budget: shared.settings.restart_budget,
+        };
+        let actor = ChangeStreamActor::new(shared.clone(), plan);
+        let child = start_with(mailbox, &self.plan.data, &shared.registry, birth, actor);
+        self.streams.insert(self.births, child);
     }
 
     /// A child could not be kept alive: everything starts anew, at once within the budget, else after a pause.
@@ -146,6 +173,7 @@ impl SupervisorActor {
             topology: tree.topology.addr.clone(),
             sessions: tree.sessions.addr.clone(),
             reaper: tree.reaper.addr.clone(),
+            streams: self.streams.values().map(|stream| stream.addr.clone()).collect(),
         };
         let work = async move { closing.run(deadline).await };
         ctx.spawn(wrap_future::<_, Self>(work).map(|(), actor: &mut Self, ctx: &mut Context<Self>| actor.closed(ctx)));
@@ -154,6 +182,7 @@ impl SupervisorActor {
     /// Nothing is left to be closed. Whoever waits learns of it when the supervisor is dropped.
     fn closed(&mut self, ctx: &mut Context<Self>) {
         self.tree = None;
+        self.streams.clear();
         ctx.finish();
     }
 }
@@ -164,10 +193,13 @@ struct Closing {
     topology: Addr<TopologyActor>,
     sessions: Addr<SessionPoolActor>,
     reaper: Addr<ReaperActor>,
+    streams: Vec<Addr<ChangeStreamActor>>,
 }
 
 impl Closing {
     async fn run(&self, deadline: Option<Instant>) {
+        // Change streams would never end by themselves.
+        self.end_streams().await;
         self.topology.do_send(RefuseWaiting);
         until(deadline, self.shared.gate.emptied()).await;
         // From here on only the closing steps themselves send commands.
@@ -182,6 +214,15 @@ impl Closing {
         self.topology.do_send(CloseTopology { done });
         briefly(closed).await;
         briefly(self.shared.events.flushed()).await;
+    }
+
+    async fn end_streams(&self) {
+        let (done, ended) = Token::new();
+        for stream in &self.streams {
+            stream.do_send(EndStream { done: Some(done.clone()) });
+        }
+        drop(done);
+        briefly(ended).await;
     }
 
     /// Every error is ignored: the server ends sessions by itself in the end.
@@ -236,6 +277,7 @@ impl Supervised for SupervisorActor {
     /// The tree goes with the state that held it.
     fn restarting(&mut self, _: &mut Context<Self>) {
         self.tree = None;
+        self.streams.clear();
     }
 }
 
@@ -251,6 +293,9 @@ impl Handler<Obituary> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, obituary: Obituary, ctx: &mut Context<Self>) {
+        if self.streams.remove(&obituary.tag).is_some() {
+            return;
+        }
         let is_current = self.tree.as_ref().is_some_and(|tree| {
             (tree.first_tag..tree.first_tag + 3).contains(&obituary.tag) && obituary.death != Death::Normal
         });
@@ -265,6 +310,16 @@ impl Handler<Shutdown> for SupervisorActor {
 
     fn handle(&mut self, shutdown: Shutdown, ctx: &mut Context<Self>) {
         self.shut_down(shutdown, ctx);
+    }
+}
+
+impl Handler<StartChangeStream> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, message: StartChangeStream, ctx: &mut Context<Self>) {
+        if self.closing.is_none() {
+            self.start_stream(message, ctx);
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! What the supervisor accepts.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use actix::Message;
+use actix::{Message, dev::Mailbox};
 
-use crate::shared::Token;
+use crate::{
+    change_stream::{ChangeStreamActor, ChangeStreamPlan},
+    shared::Token,
+};
 
 /// Close the client.
 #[derive(Debug, Message)]
@@ -21,4 +24,12 @@ pub(crate) struct Shutdown {
 #[rtype(result = "()")]
 pub(crate) struct Restart {
     pub(crate) done: Token,
+}
+
+/// Start the actor of a change stream. Dropping the message closes the mailbox, which tells its handle.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct StartChangeStream {
+    pub(crate) plan: Arc<ChangeStreamPlan>,
+    pub(crate) mailbox: Mailbox<ChangeStreamActor>,
 }

@@ -1,6 +1,6 @@
 //! The root of one client's tree.
 //!
-//! Accepts: obituaries of its children, `Shutdown`, `Restart`.
+//! Accepts: obituaries of its children, `Shutdown`, `Restart`, `StartChangeStream`.
 //! Sends: the closing messages, in their order.
 //! Owns: the lifelines of its children, the restart budget of the whole, the end of the threads.
 //! Invariant: the tree is up, or operations fail at once with the reason.
@@ -11,4 +11,4 @@ mod actor;
 mod messages;
 
 pub(crate) use actor::{SupervisorActor, SupervisorPlan};
-pub(crate) use messages::{Restart, Shutdown};
+pub(crate) use messages::{Restart, Shutdown, StartChangeStream};

@@ -69,7 +69,7 @@ pub(crate) trait Element {
 /// Appends each value that is present under its key, in order.
 macro_rules! append {
     ($body:expr; $($key:literal: $value:expr),* $(,)?) => {
-        $($crate::command::encode::Element::append_to(&$value, bson::raw::cstr!($key), $body)?;)*
+        $($crate::command::Element::append_to(&$value, bson::raw::cstr!($key), $body)?;)*
     };
 }
 pub(crate) use append;

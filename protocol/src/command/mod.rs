@@ -55,6 +55,7 @@ mod validate;
 pub mod reply;
 pub mod request;
 
+pub(crate) use self::encode::{Element, append};
 pub use self::{
     aggregate::{Aggregate, AggregateOptions, AggregateTarget, is_writing_pipeline},
     build_info::{BuildInfo, GetBuildInfo, Ping},
@@ -106,4 +107,5 @@ pub use self::{
     write_reply::{Upserted, WriteFailure, WriteReply, Written},
 };
 pub use reply::{Envelope, ReplyError};
+
 pub use request::{DocumentSequence, Request};

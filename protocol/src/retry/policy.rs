@@ -126,11 +126,12 @@ pub enum Budget {
 }
 
 impl Budget {
-    /// What a `timeoutMS` of this length makes of an operation that begins now. Zero is unlimited.
-    pub fn starting(now: Instant, timeout: Duration) -> Self {
-        match timeout.is_zero() {
-            true => Self::Unlimited,
-            false => now.checked_add(timeout).map_or(Self::Unlimited, Self::Until),
+    /// The time of an operation that begins `now`: none is unset, zero is unlimited.
+    pub fn beginning_at(now: Instant, timeout: Option<Duration>) -> Self {
+        match timeout {
+            None => Self::Unset,
+            Some(Duration::ZERO) => Self::Unlimited,
+            Some(timeout) => now.checked_add(timeout).map_or(Self::Unlimited, Self::Until),
         }
     }
 

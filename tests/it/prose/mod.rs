@@ -2,6 +2,7 @@
 //! Those of the convenient API for transactions need its clock and dice, and so are in `src/session/tests.rs`.
 
 mod causal_consistency;
+mod change_streams;
 mod client_backpressure;
 mod client_side_operations_timeout;
 mod crud;

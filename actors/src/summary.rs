@@ -1,22 +1,26 @@
-//! Failures of the engine, summed up for the retry plan.
+//! Failures, summed up for the retry plan.
 
-use mongo_actors_engine::{Cause, EstablishError, EstablishFault, Failure};
 use mongo_actors_protocol::{
     cmap::CheckOutError,
-    error::{CommandError, Labels, WriteConcernError},
+    error::{Labels, WriteConcernError},
     retry,
     selection::SelectionError,
 };
 
+use crate::failure::{Cause, EstablishError, EstablishFault, Failure};
+
 /// A failure, with what the retry plan's view of it borrows.
-pub(super) struct Summary<'a> {
+#[derive(Debug)]
+pub struct Summary<'a> {
     failure: &'a Failure,
-    pub(super) labels: Labels,
+    /// The server's labels, to which the driver's are added.
+    pub labels: Labels,
     write_concern: Option<WriteConcernError>,
 }
 
 impl<'a> Summary<'a> {
-    pub(super) fn of(failure: &'a Failure) -> Self {
+    /// Sums up a failure.
+    pub fn of(failure: &'a Failure) -> Self {
         let write_concern = match &failure.cause {
             Cause::WriteConcern { reply, .. } => WriteConcernError::from_reply(reply.as_document()),
             _ => None,
@@ -25,7 +29,7 @@ impl<'a> Summary<'a> {
     }
 
     /// The retry plan's view.
-    pub(super) fn failure(&self) -> retry::Failure<'_> {
+    pub fn failure(&self) -> retry::Failure<'_> {
         let connection = self.failure.connection.as_ref();
         let server = self.failure.server.as_ref().map(|server| retry::FailedServer {
             address: &server.address,
@@ -37,7 +41,7 @@ impl<'a> Summary<'a> {
     }
 
     /// Whether somebody would not wait any longer, on whichever side.
-    pub(super) fn is_timeout(&self) -> bool {
+    pub fn is_timeout(&self) -> bool {
         match &self.failure.cause {
             Cause::Selection(error) => matches!(**error, SelectionError::TimedOut { .. }),
             Cause::SocketTimeout { .. } => true,
@@ -47,7 +51,7 @@ impl<'a> Summary<'a> {
     }
 
     /// Whether it was the driver that would not wait any longer.
-    pub(super) fn timed_out(&self) -> bool {
+    pub fn timed_out(&self) -> bool {
         match &self.failure.cause {
             Cause::DeadlinePassed => true,
             Cause::CheckOut(error) => matches!(&**error, CheckOutError::WaitQueueTimeout(_)),
@@ -107,10 +111,4 @@ fn labels_of(cause: &Cause) -> Labels {
         },
         _ => Labels::new(),
     }
-}
-
-/// Whether a server says that the collection or database is not there.
-pub(super) fn is_namespace_not_found(cause: &Cause) -> bool {
-    let is_it = |error: &CommandError| error.is_namespace_not_found();
-    matches!(cause, Cause::Command(error) if is_it(error))
 }

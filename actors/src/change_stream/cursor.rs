@@ -1,0 +1,55 @@
+//! A cursor on its server.
+
+use std::sync::Arc;
+
+use mongo_actors_protocol::{address::ServerAddress, command::Namespace};
+
+use crate::{
+    reaper::{self, KillCursors},
+    shared::Shared,
+    ticket::{ConnectionInfo, HeldSession, Lease},
+};
+
+/// A cursor that is open on its server. Dropping it has it killed there, in the background.
+pub(super) struct OpenCursor {
+    pub(super) shared: Arc<Shared>,
+    pub(super) id: i64,
+    pub(super) namespace: Namespace,
+    pub(super) server: Arc<ServerAddress>,
+    pub(super) connection: Arc<ConnectionInfo>,
+    /// Its session, unless a command is using it.
+    pub(super) session: Option<HeldSession>,
+    /// The connection that it is bound to, unless a command is using it.
+    pub(super) lease: Option<Lease>,
+}
+
+impl OpenCursor {
+    /// What is to be done to close it. It counts as closed from now on.
+    pub(super) fn take_debt(&mut self) -> Option<KillCursors> {
+        if self.id == 0 {
+            return None;
+        }
+        let Namespace { db, coll } = self.namespace.clone();
+        Some(KillCursors {
+            server: self.server.clone(),
+            database: db,
+            collection: coll.as_ref().into(),
+            cursor_id: std::mem::take(&mut self.id),
+            session: self.session.take(),
+            lease: self.lease.take(),
+        })
+    }
+
+    /// The server has closed it already.
+    pub(super) fn forget(mut self) {
+        self.id = 0;
+    }
+}
+
+impl Drop for OpenCursor {
+    fn drop(&mut self) {
+        if let Some(debt) = self.take_debt() {
+            reaper::owe(&self.shared, debt);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What a change stream is made from, and what it may fail with.
+
+use bson::Document;
+use mongo_actors_protocol::{
+    change_stream::{ChangeStreamOptions, Start, Watch, Watched},
+    command::{Command, EncodeError, GetMore, Namespace},
+    error::Labels,
+    retry::{self, Outcome, RetryOptions},
+    selection::SelectionCriteria,
+};
+
+use super::cursor::OpenCursor;
+use crate::{failure::Failure, ticket::Operation};
+
+/// What a change stream is made from. It never changes.
+#[derive(Clone, Debug)]
+pub struct ChangeStreamPlan {
+    /// What is watched.
+    pub watched: Watched,
+    /// The stages that follow `$changeStream`.
+    pub pipeline: Vec<Document>,
+    /// The options.
+    pub options: ChangeStreamOptions,
+    /// The command that opens it, with all that is resolved about its execution. Opened anew, it is the same but for
+    /// the place where it starts.
+    pub operation: Operation,
+    /// The retry rules of that command.
+    pub retry: retry::Operation,
+    /// The client's switches.
+    pub retry_options: RetryOptions,
+}
+
+impl ChangeStreamPlan {
+    /// The `aggregate` that opens a cursor at `start`.
+    pub(super) fn open(&self, start: &Start) -> Result<Operation, EncodeError> {
+        let watch = Watch { watched: &self.watched, pipeline: &self.pipeline, options: &self.options, start };
+        Ok(Operation { request: watch.request()?, ..self.operation.clone() })
+    }
+
+    /// The `getMore` for the next batch.
+    pub(super) fn more(&self, cursor: &OpenCursor) -> Result<Operation, EncodeError> {
+        let options = &self.options;
+        let knows_comment = cursor.connection.max_wire_version >= GetMore::COMMENT_WIRE_VERSION;
+        let namespace: &Namespace = &cursor.namespace;
+        let command = GetMore {
+            cursor_id: cursor.id,
+            namespace,
+            batch_size: options.batch_size,
+            max_await_time: options.max_await_time,
+            comment: options.comment.as_ref().filter(|_| knows_comment),
+            exhaust: false,
+        };
+        let mut operation = Operation::new(command.request()?, SelectionCriteria::Address((*cursor.server).clone()));
+        operation.max_time = options.max_await_time;
+        operation.operation_id = self.operation.operation_id;
+        operation.span = self.operation.span.clone();
+        Ok(operation)
+    }
+}
+
+/// A command of a change stream that failed, its repetitions included.
+#[derive(Clone, Debug)]
+pub struct GivenUp {
+    /// Name of the command; none when there was none to send.
+    pub command: Option<&'static str>,
+    /// The failure to report.
+    pub failure: Failure,
+    /// Its labels, those of the driver included.
+    pub labels: Labels,
+    /// What is known of the command.
+    pub outcome: Outcome,
+    /// Every attempt since the reader asked, that of a cursor that was lost included.
+    pub attempts: Vec<(Failure, Outcome)>,
+    /// Whether the stream has ended. Otherwise the next call goes on where it stands.
+    pub ends: bool,
+}
