@@ -12,10 +12,12 @@ mod failure;
 mod net;
 mod reaper;
 mod runtime;
+mod seedlist;
 mod server_monitor;
 mod session_pool;
 mod settings;
 mod shared;
+mod srv_poller;
 mod summary;
 mod supervisor;
 mod ticket;
@@ -25,11 +27,13 @@ pub use change_stream::{ChangeStreamHandle, ChangeStreamPlan, FetchError, GivenU
 pub use engine::{Engine, Selected};
 pub use event_publisher::Listeners;
 pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};
+pub use net::DnsError;
 pub use reaper::KillCursors;
 pub use runtime::{ActorEntry, ActorPath, Death, Placement, RestartBudget, Role};
 #[cfg(feature = "chaos")]
 #[doc(hidden)]
 pub use runtime::{Fault, FaultOrder, Firings, Moment};
+pub use seedlist::{SeedlistError, resolve_seedlist};
 #[doc(hidden)]
 pub use settings::Conformance;
 pub use settings::{EngineSettings, StartError};

@@ -8,12 +8,13 @@ use mongo_actors_protocol::{
     compression::is_available,
     handshake::{ClientMetadata, Environment, InvalidMetadata, OperatingSystem},
     options::{ClientOptions, Compressor, ConfigError},
+    sdam::SrvPolling,
     selection::ServerSelector,
 };
 
 use crate::{
     event_publisher::Listeners,
-    net::Tls,
+    net::{Tls, dns},
     runtime::{Placement, RestartBudget},
 };
 
@@ -54,11 +55,17 @@ pub struct Conformance {
     pub monitors: bool,
     /// How often pools look after their connections; none for never.
     pub maintenance_interval: Option<Duration>,
+    /// The least time between two lookups of SRV records.
+    pub srv_rescan_interval: Duration,
 }
 
 impl Default for Conformance {
     fn default() -> Self {
-        Self { monitors: true, maintenance_interval: PoolOptions::default().maintenance_interval }
+        Self {
+            monitors: true,
+            maintenance_interval: PoolOptions::default().maintenance_interval,
+            srv_rescan_interval: SrvPolling::LEAST_INTERVAL,
+        }
     }
 }
 
@@ -76,6 +83,9 @@ pub enum StartError {
         /// What to do.
         remedy: &'static str,
     },
+    /// The options name a `mongodb+srv` host, and nobody has asked DNS yet.
+    #[error("the hosts of a mongodb+srv connection string come from DNS: connect() asks for them")]
+    Unresolved,
     /// What an option names cannot be used.
     #[error(transparent)]
     Options(#[from] ConfigError),
@@ -85,6 +95,13 @@ pub enum StartError {
     /// The operating system grants no thread.
     #[error("the client's threads cannot be started: {0}")]
     Threads(#[from] std::io::Error),
+}
+
+impl StartError {
+    pub(crate) fn no_dns() -> Self {
+        let remedy = "turn the feature dns-resolver on, or list the hosts in a mongodb:// URI";
+        Self::Unavailable { option: "mongodb+srv", feature: "a DNS lookup of the hosts", remedy }
+    }
 }
 
 impl EngineSettings {
@@ -118,14 +135,11 @@ impl EngineSettings {
     pub(crate) fn check_availability(&self) -> Result<(), StartError> {
         let options = &self.options;
         let unavailable = |option, feature, remedy| Err(StartError::Unavailable { option, feature, remedy });
-        if options.srv.is_some() {
-            return unavailable("mongodb+srv", "a DNS lookup of the hosts", "list the hosts in a mongodb:// URI");
+        if options.srv.is_some() && options.hosts.is_empty() {
+            return Err(if dns::AVAILABLE { StartError::Unresolved } else { StartError::no_dns() });
         }
         if options.tls_enabled && cfg!(not(feature = "tls")) {
             return unavailable("tls", "encrypted connections", "turn the Cargo feature \"tls\" on");
-        }
-        if options.socks5_proxy.is_some() {
-            return unavailable("proxyHost", "a SOCKS5 proxy", "connect directly");
         }
         if options.load_balanced {
             return unavailable("loadBalanced", "load-balanced mode", "name the servers themselves");

@@ -17,6 +17,8 @@ pub mod handshake;
 #[cfg(feature = "tls")]
 pub mod ocsp;
 pub mod options;
+#[cfg(test)]
+mod properties;
 pub mod read_preference;
 pub mod retry;
 pub mod sdam;

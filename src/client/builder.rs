@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use mongo_actors_engine::{EngineSettings, Listeners, Placement, RestartBudget};
+use mongo_actors_engine::{EngineSettings, Listeners, Placement, RestartBudget, resolve_seedlist};
 use mongo_actors_protocol::{
     auth::{
         credential::{AuthMechanism, Credential, MechanismProperties},
@@ -11,8 +11,8 @@ use mongo_actors_protocol::{
     concern::{ReadConcern, WriteConcern},
     event::{CommandListener, HeartbeatListener, PoolListener, ServerListener, TopologyListener},
     options::{
-        ClientOptionsBuilder, CodecOptions, Compressor, DriverInfo, HostEntry, ServerApi, ServerMonitoringMode,
-        Socks5Proxy, TlsOptions,
+        ClientOptions, ClientOptionsBuilder, CodecOptions, Compressor, DriverInfo, HostEntry, ResolverConfig,
+        ServerApi, ServerMonitoringMode, Socks5Proxy, TlsOptions,
     },
     read_preference::ReadPreference,
     selection::ServerSelector,
@@ -156,6 +156,8 @@ delegate! {
     tls(options: TlsOptions);
     /// Proxy that every connection goes through (`proxyHost` and its companions).
     socks5_proxy(proxy: Socks5Proxy);
+    /// Who is asked for the records of a `mongodb+srv` connection string. Default: the system's DNS servers.
+    resolver_config(config: impl Into<ResolverConfig>);
     /// How many hosts of DNS are used, 0 for all (`srvMaxHosts`). Default: 0.
     srv_max_hosts(count: u32);
     /// Service whose SRV records are asked for (`srvServiceName`). Default: `mongodb`.
@@ -245,15 +247,45 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes the client. Asks no server.
+    /// Makes the client. Asks no server, and not DNS either: see [`connect`](Self::connect) for `mongodb+srv`.
     ///
     /// # Errors
     /// [`InvalidUri`](crate::error::ErrorKind::InvalidUri) or
     /// [`Configuration`](crate::error::ErrorKind::Configuration) for a connection string that cannot be used, a bad
-    /// value, options that contradict each other, and options that need what this build of the driver lacks.
+    /// value, options that contradict each other, options that need what this build of the driver lacks, and
+    /// `mongodb+srv`.
     pub fn build(self) -> Result<Client> {
+        let (options, settings) = self.split()?;
+        Client::start(options, settings)
+    }
+
+    /// Asks DNS for the hosts of a `mongodb+srv` connection string, if there is one, and makes the client. Asks no
+    /// server.
+    ///
+    /// ```no_run
+    /// use mongo_actors::Client;
+    ///
+    /// # async fn example() -> mongo_actors::error::Result<()> {
+    /// let client = Client::builder().uri("mongodb+srv://cluster0.example.com").app_name("shop").connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build), and [`Dns`](crate::error::ErrorKind::Dns) with what was asked and what came
+    /// back when no hosts are found within `connectTimeoutMS`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind.
+    pub async fn connect(self) -> Result<Client> {
+        let (options, settings) = self.split()?;
+        Client::start(resolve_seedlist(options).await?, settings)
+    }
+
+    /// The options, and what makes the engine's settings of them.
+    fn split(self) -> Result<(ClientOptions, impl FnOnce(ClientOptions) -> EngineSettings)> {
         let Self { options, listeners, selector, placement, restart_budget } = self;
-        Client::start(options.build()?, |options| {
+        let settings = move |options| {
             let mut settings = EngineSettings::new(options);
             settings.listeners = listeners;
             settings.selector = selector;
@@ -262,6 +294,7 @@ impl ClientBuilder {
                 settings.restart_budget = budget;
             }
             settings
-        })
+        };
+        Ok((options.build()?, settings))
     }
 }

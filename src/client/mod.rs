@@ -7,7 +7,7 @@ mod lifecycle;
 
 use std::{fmt, sync::Arc};
 
-use mongo_actors_engine::{Engine, EngineSettings};
+use mongo_actors_engine::{Engine, EngineSettings, resolve_seedlist};
 use mongo_actors_protocol::{
     concern::{ReadConcern, WriteConcern},
     options::{ClientOptions, CodecOptions, ConfigWarning},
@@ -66,16 +66,29 @@ impl Client {
     /// # Errors
     /// [`InvalidUri`](crate::error::ErrorKind::InvalidUri) or
     /// [`Configuration`](crate::error::ErrorKind::Configuration) when the connection string cannot be used, or needs
-    /// what this build of the driver lacks. Malformed values of options are not errors: see
+    /// what this build of the driver lacks; [`Dns`](crate::error::ErrorKind::Dns) with what was asked and what came back
+    /// when DNS has no hosts for a `mongodb+srv` name. Malformed values of options are not errors: see
     /// [`ClientOptions::warnings`].
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
     pub async fn with_uri_str(uri: impl AsRef<str>) -> Result<Self> {
-        Self::builder().uri(uri).build()
+        Self::builder().uri(uri).connect().await
     }
 
-    /// A client with these options.
+    /// A client with these options, whose hosts DNS is asked for if they are those of a `mongodb+srv` connection string.
+    ///
+    /// # Errors
+    /// Those of [`with_options`](Self::with_options), and [`Dns`](crate::error::ErrorKind::Dns).
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind.
+    pub async fn connect(options: ClientOptions) -> Result<Self> {
+        options.validate()?;
+        Self::start(resolve_seedlist(options).await?, EngineSettings::new)
+    }
+
+    /// A client with these options. Does not ask DNS: [`connect`](Self::connect) does, for `mongodb+srv`.
     ///
     /// ```no_run
     /// use mongo_actors::{Client, options::ClientOptions};

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error::Error as StdError, io, sync::Arc};
 
-use mongo_actors_engine::{Cause, EstablishError, EstablishFault, EstablishStep, Failure, StartError};
+use mongo_actors_engine::{Cause, EstablishError, EstablishFault, EstablishStep, Failure, SeedlistError, StartError};
 use mongo_actors_protocol::{
     cmap::CheckOutError,
     command::{EncodeError, InvalidReply, WriteFailure},
@@ -213,6 +213,7 @@ impl From<StartError> for Error {
             StartError::Unavailable { option, .. } => {
                 ErrorKind::Configuration { options: vec![Cow::Borrowed(*option)], reason }
             }
+            StartError::Unresolved => ErrorKind::Configuration { options: vec!["mongodb+srv".into()], reason },
             StartError::Options(error) => return error.clone().into(),
             StartError::Metadata(_) => {
                 ErrorKind::Configuration { options: vec!["appname".into(), "driver".into()], reason }
@@ -220,6 +221,19 @@ impl From<StartError> for Error {
             _ => ErrorKind::EngineDown { reason: reason.into() },
         };
         Self::new(kind).with_source(error)
+    }
+}
+
+impl From<SeedlistError> for Error {
+    fn from(error: SeedlistError) -> Self {
+        match error {
+            SeedlistError::Config(error) => error.into(),
+            SeedlistError::Unavailable(error) => {
+                let options = vec!["mongodb+srv".into()];
+                Self::new(ErrorKind::Configuration { options, reason: error.to_string() }).with_source(error)
+            }
+            other => Self::new(ErrorKind::Dns { reason: other.to_string() }).with_source(other),
+        }
     }
 }
 

@@ -63,6 +63,7 @@
 
 mod background;
 mod deployment;
+mod dns;
 mod error;
 mod ports;
 mod process;
@@ -71,6 +72,7 @@ mod proxy;
 mod role;
 mod scripted;
 mod secantus;
+mod socks5;
 mod stub;
 mod tls;
 mod wait;
@@ -79,12 +81,14 @@ mod wire;
 pub use deployment::{
     FailPoint, FailPointGuard, Member, MemberOptions, ReplicaSet, ReplicaSetBuilder, Standalone, StandaloneBuilder,
 };
+pub use dns::{DnsMood, DnsServer};
 pub use error::{Error, Result};
 pub use provision::{MONGOD_VARIABLE, Mongod, ProvisionError, Version};
 pub use proxy::{Break, Direction, LoadBalancerProxy, MongosProxy, Proxy, Scope};
 pub use role::Role;
 pub use scripted::{Received, Reply, ScriptedServer, ScriptedServerBuilder};
 pub use secantus::Secantus;
+pub use socks5::{Socks5Server, Socks5ServerBuilder};
 pub use stub::InstantStub;
 pub use tls::{
     CertificateSpec, Handshake, OcspAnswer, OcspBehaviour, OcspResponder, OcspStatus, ServerTls, TlsAuthority,

@@ -8,6 +8,7 @@ mod connection_string;
 mod described;
 mod max_staleness;
 mod sdam;
+mod seedlist;
 mod server_selection;
 mod uri_options;
 
@@ -90,6 +91,7 @@ const SUITES: &[Suite] = &[
     },
     Suite { folders: &["max-staleness/"], cases: max_staleness::cases },
     Suite { folders: &["connection-monitoring-and-pooling/cmap-format/"], cases: cmap_format::cases },
+    Suite { folders: &["initial-dns-seedlist-discovery/"], cases: seedlist::cases },
     Suite { folders: &["bson-corpus/"], cases: bson_corpus::cases },
     Suite { folders: &["unified-test-format/invalid/"], cases: unified::invalid_cases },
     Suite { folders: &["unified-test-format/valid-fail/"], cases: unified::failing_cases },

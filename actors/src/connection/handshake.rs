@@ -22,14 +22,19 @@ use crate::{
 /// Opens a socket, and encrypts it if the options say so. `connectTimeoutMS` limits the time of both together.
 pub(crate) async fn connect(shared: &Shared, address: &Arc<ServerAddress>) -> Result<Link, EstablishError> {
     let mut step = EstablishStep::Connect;
+    let proxy = shared.settings.options.socks5_proxy.as_ref();
     let connecting = async {
-        let transport = net::connect(address).await?;
+        let transport = net::connect(address, proxy).await?;
         let Some(tls) = &shared.tls else { return Ok(transport) };
         step = EstablishStep::Tls;
         Ok(tls.secure(transport, address).await?)
     };
     let connected = within(connect_timeout(shared), connecting).await;
-    let transport = connected.map_err(|fault| failed(address, step, fault))?;
+    let transport = connected.map_err(|fault| match (step, proxy) {
+        // What happens on the way to a proxy says nothing about the server.
+        (EstablishStep::Connect, Some(_)) => failed_at(address, step, EstablishmentStep::Proxy, fault),
+        _ => failed(address, step, fault),
+    })?;
     Ok(Link::new(transport, Limits::default().max_message_size))
 }
 
@@ -104,11 +109,21 @@ pub(crate) async fn within<T>(
 
 /// The error of a step, with the labels that the pool adds.
 pub(crate) fn failed(address: &Arc<ServerAddress>, step: EstablishStep, fault: EstablishFault) -> EstablishError {
+    let specified = specified_step(step, &fault);
+    failed_at(address, step, specified, fault)
+}
+
+fn failed_at(
+    address: &Arc<ServerAddress>,
+    step: EstablishStep,
+    specified: EstablishmentStep,
+    fault: EstablishFault,
+) -> EstablishError {
     let mut labels = match &fault {
         EstablishFault::Command(error) => error.labels.clone(),
         _ => Labels::new(),
     };
-    labels.extend_from(&establishment_labels(specified_step(step, &fault), fault.is_io()));
+    labels.extend_from(&establishment_labels(specified, fault.is_io()));
     EstablishError { address: address.clone(), step, fault, labels }
 }
 

@@ -14,6 +14,8 @@ pub enum Role {
     Topology,
     /// Checks one server.
     ServerMonitor,
+    /// Looks SRV records up again.
+    SrvPoller,
     /// Pools the connections to one server.
     ConnectionPool,
     /// One socket.
@@ -32,6 +34,7 @@ impl fmt::Display for Role {
             Self::Supervisor => "supervisor",
             Self::Topology => "topology",
             Self::ServerMonitor => "server-monitor",
+            Self::SrvPoller => "srv-poller",
             Self::ConnectionPool => "connection-pool",
             Self::Connection => "connection",
             Self::SessionPool => "session-pool",

@@ -19,7 +19,7 @@ use super::{
     messages::{
         CheckOutBare, CloseTopology, ClusterTimeSeen, CollectSessions, ConnectionLost, EstablishmentFailed, Execute,
         Flush, Observation, OperationFailed, OrderPool, PoolOrder, PoolRestarted, RefuseWaiting, Select, ServerChecked,
-        ServerObserved, WarmUpPools,
+        ServerObserved, SrvUpdated, WarmUpPools,
     },
     waiting::{Seeker, Waiting, WaitingList},
 };
@@ -34,6 +34,7 @@ use crate::{
     server_monitor::{CancelCheck, MonitorPlan, ProbeSuperseded, Reports, RequestCheck, ServerMonitorActor},
     session_pool::SessionPoolActor,
     shared::{Shared, Status, Token},
+    srv_poller::{SrvPollerActor, SrvPollerPlan},
     ticket::Load,
 };
 
@@ -54,6 +55,7 @@ pub(crate) struct TopologyActor {
     plan: TopologyPlan,
     topology: Topology,
     servers: HashMap<ServerAddress, Server>,
+    srv_poller: Option<(u64, Child<SrvPollerActor>)>,
     /// Pools that were closed and still have connections in use.
     retired: Vec<(u64, Child<ConnectionPoolActor>)>,
     waiting: WaitingList,
@@ -82,6 +84,7 @@ impl TopologyActor {
             plan,
             topology,
             servers: HashMap::new(),
+            srv_poller: None,
             retired: Vec::new(),
             waiting: WaitingList::default(),
             births: 0,
@@ -95,6 +98,9 @@ impl TopologyActor {
         while let Some(effect) = self.topology.poll_effect() {
             replaced |= matches!(effect, Effect::DescriptionReplaced);
             self.act(effect, cause, ctx);
+        }
+        if !self.topology.polls_srv() {
+            self.srv_poller = None;
         }
         if replaced {
             self.retry_waiting(ctx);
@@ -181,6 +187,18 @@ impl TopologyActor {
         };
         let birth = self.birth(path, Role::ServerMonitor, tag, ctx);
         (tag, start(&self.plan.control, &self.plan.shared.registry, birth, ServerMonitorActor::new(plan)))
+    }
+
+    /// Has the hosts followed in DNS if they came from there, for as long as they can change.
+    fn follow_srv(&mut self, ctx: &Context<Self>) {
+        let Some(srv) = self.plan.shared.settings.options.srv.clone().filter(|_| self.topology.polls_srv()) else {
+            return;
+        };
+        let tag = self.next_tag();
+        let birth = self.birth(self.plan.path.child(Role::SrvPoller), Role::SrvPoller, tag, ctx);
+        let plan = SrvPollerPlan { shared: self.plan.shared.clone(), topology: ctx.address(), srv, tag };
+        let poller = start(&self.plan.control, &self.plan.shared.registry, birth, SrvPollerActor::new(plan));
+        self.srv_poller = Some((tag, poller));
     }
 
     fn birth(&self, path: ActorPath, role: Role, tag: u64, ctx: &Context<Self>) -> Birth {
@@ -296,6 +314,7 @@ impl Actor for TopologyActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.topology.open();
+        self.follow_srv(ctx);
         self.settle(ctx, None);
     }
 }
@@ -467,6 +486,17 @@ fn server_failure(failed: &EstablishmentFailed) -> ServerFailure {
     }
 }
 
+impl Handler<SrvUpdated> for TopologyActor {
+    type Result = ();
+
+    fn handle(&mut self, SrvUpdated { hosts, tag }: SrvUpdated, ctx: &mut Context<Self>) {
+        if self.srv_poller.as_ref().is_some_and(|(current, _)| *current == tag) {
+            self.topology.srv_updated(&hosts, &mut rand::rng());
+            self.settle(ctx, None);
+        }
+    }
+}
+
 impl Handler<ClusterTimeSeen> for TopologyActor {
     type Result = ();
 
@@ -494,9 +524,11 @@ impl Handler<Obituary> for TopologyActor {
     /// A retired pool has drained, or a child was given up.
     fn handle(&mut self, obituary: Obituary, ctx: &mut Context<Self>) {
         self.retired.retain(|(tag, _)| *tag != obituary.tag);
-        let is_current = self.servers.values().any(|server| {
-            server.pool_tag == obituary.tag || server.monitor.as_ref().is_some_and(|(tag, _)| *tag == obituary.tag)
-        });
+        let is_poller = self.srv_poller.as_ref().is_some_and(|(tag, _)| *tag == obituary.tag);
+        let is_current = is_poller
+            || self.servers.values().any(|server| {
+                server.pool_tag == obituary.tag || server.monitor.as_ref().is_some_and(|(tag, _)| *tag == obituary.tag)
+            });
         if is_current && obituary.death != Death::Normal {
             ctx.escalate(format!("{} {}", obituary.path, obituary.death));
         }

@@ -54,6 +54,15 @@ pub(crate) struct ServerChecked {
     pub(crate) outcome: CheckOutcome,
 }
 
+/// DNS names these hosts now, at least one.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct SrvUpdated {
+    pub(crate) hosts: Vec<ServerAddress>,
+    /// Which start of the poller this is from; one from an earlier start is not applied.
+    pub(crate) tag: u64,
+}
+
 /// What else a monitor has to say of its server.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

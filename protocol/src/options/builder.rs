@@ -3,8 +3,8 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use super::{
-    ClientOptions, CodecOptions, Compressor, ConfigError, DriverInfo, ServerApi, ServerMonitoringMode, Socks5Proxy,
-    TlsOptions,
+    ClientOptions, CodecOptions, Compressor, ConfigError, DriverInfo, ResolverConfig, ServerApi, ServerMonitoringMode,
+    Socks5Proxy, TlsOptions,
     read::{self, Reading},
     resolve::{self, Origin},
     set::OptionSet,
@@ -132,6 +132,8 @@ setters! {
     retry_reads: bool => retry_reads,
     /// Whether eligible writes are repeated: `retryWrites`.
     retry_writes: bool => retry_writes,
+    /// Who is asked for the records of a `mongodb+srv` connection string.
+    resolver_config: ResolverConfig => resolver_config,
     /// Stable API asked of servers.
     server_api: ServerApi => server_api,
     /// How servers are watched: `serverMonitoringMode`.

@@ -15,6 +15,7 @@ mod monitoring;
 mod proxy;
 mod read;
 mod resolve;
+mod resolver;
 mod set;
 mod table;
 mod tls;
@@ -33,6 +34,7 @@ pub use self::{
     error::{ConfigError, ConfigWarning, WarningReason},
     monitoring::ServerMonitoringMode,
     proxy::{DEFAULT_PROXY_PORT, Socks5Proxy},
+    resolver::ResolverConfig,
     tls::TlsOptions,
 };
 use crate::{
@@ -65,6 +67,8 @@ pub struct ClientOptions {
     pub hosts: Vec<ServerAddress>,
     /// Where the seeds come from, for a `mongodb+srv` connection string.
     pub srv: Option<SrvOptions>,
+    /// Who is asked for the records of a `mongodb+srv` connection string.
+    pub resolver_config: ResolverConfig,
     /// Name shown in servers' logs, at most 128 bytes.
     pub app_name: Option<String>,
     /// Libraries built on the driver, in the order they are appended to its own identity.

@@ -51,6 +51,7 @@ pub(super) fn resolve(mut set: OptionSet, mut origin: Origin) -> Result<ClientOp
     let options = ClientOptions {
         hosts: origin.hosts,
         srv,
+        resolver_config: set.resolver_config.take().unwrap_or_default(),
         compressors: compressors(&mut set),
         credential,
         read_preference,

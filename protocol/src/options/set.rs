@@ -7,6 +7,7 @@ use super::{
     compressor::Compressor,
     driver::{DriverInfo, ServerApi},
     monitoring::ServerMonitoringMode,
+    resolver::ResolverConfig,
 };
 use crate::{
     auth::{
@@ -69,6 +70,7 @@ option_set! {
     read_preference_mode: ReadPreferenceMode,
     read_preference_tags: Vec<TagSet>,
     replica_set: String,
+    resolver_config: ResolverConfig,
     retry_reads: bool,
     retry_writes: bool,
     server_api: ServerApi,

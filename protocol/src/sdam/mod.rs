@@ -13,6 +13,7 @@ pub mod monitor;
 mod server_description;
 mod settings;
 mod srv;
+mod srv_polling;
 #[cfg(test)]
 mod tests;
 mod topology;
@@ -31,6 +32,7 @@ pub use self::{
         ServerDescription,
     },
     settings::TopologySettings,
+    srv_polling::{Rescan, SrvPolling, SrvRecord},
     topology::{Effect, Topology, TopologySnapshot},
     topology_description::{MAX_WIRE_VERSION, MIN_WIRE_VERSION, TopologyDescription},
     types::{ServerType, TopologyType, TopologyVersion},
