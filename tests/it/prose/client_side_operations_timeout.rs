@@ -102,8 +102,9 @@ async fn client_side_operations_timeout_5_all_batches_of_an_iteration_share_its_
     let fault = FailPoint::fail_command(["getMore"]).block(Duration::from_millis(600));
     let _guard = set.primary().await.unwrap().enable(fault).await.unwrap();
     commands.take();
-    let tail = things.find(doc! {}).cursor_type(CursorType::Tailable).timeout(Duration::from_millis(1000));
-    let mut cursor = tail.await.unwrap();
+    // Without awaiting data, iteration asks the server once only.
+    let tail = things.find(doc! {}).cursor_type(CursorType::TailableAwait).max_await_time(Duration::from_millis(20));
+    let mut cursor = tail.timeout(Duration::from_millis(1000)).await.unwrap();
     assert_ne!(cursor.cursor_id(), Some(0));
     assert_eq!(cursor.try_next().await.unwrap().unwrap().get_i32("x").unwrap(), 1);
     let error = cursor.try_next().await.unwrap_err();
