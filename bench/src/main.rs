@@ -11,8 +11,10 @@
 //! | [`measurement`] | runs a load and reads the clocks |
 //! | [`campaign`] | servers, children and rounds |
 //! | [`report`] | what the rounds say, as a table |
+//! | [`count`] | instructions, allocations and system calls of an operation, which no other load of the machine changes |
 
 mod campaign;
+mod count;
 mod measurement;
 mod report;
 mod subject;
@@ -24,6 +26,7 @@ use clap::{Parser, Subcommand};
 
 use self::{
     campaign::{Campaign, Target},
+    count::{Count, Work},
     subject::Subject,
     workload::{Load, Workload},
 };
@@ -43,6 +46,16 @@ struct Arguments {
 enum Command {
     /// Find one by _id and insert one: serial, with 8 and with 64 tasks.
     Quick(Quick),
+    /// Instructions and system calls per operation, on a stub. Needs valgrind and strace.
+    Count(Count),
+    /// Does a number of operations. What `count` watches.
+    #[command(hide = true)]
+    Work {
+        subject: Subject,
+        uri: String,
+        #[command(flatten)]
+        work: Work,
+    },
     /// Runs one subject, as told on the standard input. What the other commands start.
     #[command(hide = true)]
     Subject { subject: Subject, uri: String },
@@ -97,6 +110,8 @@ impl Quick {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Quick(quick) => print!("{}", quick.campaign()?.run()?),
+        Command::Count(count) => count.run()?,
+        Command::Work { subject, uri, work } => subject.work(&uri, work)?,
         Command::Subject { subject, uri } => subject.serve(&uri)?,
     }
     Ok(())

@@ -67,7 +67,7 @@ fn summarise(
 }
 
 /// How many allocations the process has made so far, reallocations included.
-fn allocations() -> Option<usize> {
+pub(crate) fn allocations() -> Option<usize> {
     #[cfg(feature = "allocations")]
     {
         let stats = crate::ALLOCATOR.stats();

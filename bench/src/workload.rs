@@ -89,15 +89,29 @@ impl Workload {
         let mut number = (i64::try_from(task)? * 1_237) % DOCUMENTS;
         let mut now = Instant::now();
         while now < end {
-            number = (number + 7_919) % DOCUMENTS;
-            match self {
-                Self::FindOne => ensure!(driver.find_one(number).await?.is_some(), "order {number} was not found"),
-                Self::InsertOne => driver.insert_one(&order).await?,
-            }
+            self.operate(&driver, &order, &mut number).await?;
             let started = std::mem::replace(&mut now, Instant::now());
             latencies.push(now - started);
         }
         Ok(latencies)
+    }
+
+    /// Does so many operations, one after the other.
+    pub(crate) async fn repeat<D: Driver>(self, driver: &D, operations: usize) -> anyhow::Result<()> {
+        let (order, mut number) = (Order::new(0), 0);
+        for _ in 0..operations {
+            self.operate(driver, &order, &mut number).await?;
+        }
+        Ok(())
+    }
+
+    async fn operate<D: Driver>(self, driver: &D, order: &Order, number: &mut i64) -> anyhow::Result<()> {
+        *number = (*number + 7_919) % DOCUMENTS;
+        match self {
+            Self::FindOne => ensure!(driver.find_one(*number).await?.is_some(), "order {number} was not found"),
+            Self::InsertOne => driver.insert_one(order).await?,
+        }
+        Ok(())
     }
 }
 

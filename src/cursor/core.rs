@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use super::{origin::FindOrigin, owed};
 use crate::{
     client::Client,
-    decode::decode,
+    decode::{decode, readable},
     error::{Error, ErrorKind, Result},
     executor::{Ended, Executed, Home, Prepared},
     session::ClientSession,
@@ -210,7 +210,7 @@ impl Core {
 
     /// The next document that has arrived becomes the current one.
     pub(super) fn step(&mut self) -> Result<bool> {
-        self.current = self.next_document().transpose()?;
+        self.current = self.next_document().transpose()?.map(|document| readable(document, &self.codec));
         Ok(self.current.is_some())
     }
 
@@ -226,8 +226,10 @@ impl Core {
     }
 
     /// Ready with true once documents have arrived, with false when there will be none. With `patient` false also with
-    /// false when a batch has arrived that is empty.
+    /// false when a batch has arrived that is empty. A tailable cursor that does not await data is never patient: asking
+    /// again at once would bring as little.
     pub(super) fn poll_batch(&mut self, cx: &mut Context<'_>, patient: bool) -> Poll<Result<bool>> {
+        let patient = patient && self.terms.cursor_type != CursorType::Tailable;
         loop {
             if let State::Fetching(fetch, _) = &mut self.state {
                 let fetched = ready!(fetch.as_mut().poll(cx));

@@ -35,7 +35,7 @@ pub use self::{
 };
 use crate::{
     action::Find,
-    decode::decode,
+    decode::{borrow, decode},
     error::{Error, Result},
 };
 
@@ -140,7 +140,7 @@ impl<T> Cursor<T> {
         let document = document.ok_or_else(|| {
             Error::invalid_operation("the cursor has no current document: call advance first, and see that it is true")
         })?;
-        decode(document, self.core.codec())
+        borrow(document, self.core.codec())
     }
 
     /// Whether a document has arrived that was not handed out yet.
@@ -206,7 +206,8 @@ impl<T> Cursor<T> {
 }
 
 impl<T: DeserializeOwned> Cursor<T> {
-    /// The next document. Waits for it if it has not arrived yet. None at the end.
+    /// The next document. Waits for it if it has not arrived yet. None at the end; for a tailable cursor that does not
+    /// await data also when there is nothing now, while [`is_alive`](Self::is_alive) says that there may be later.
     ///
     /// # Errors
     /// Those of asking for more documents, after which the cursor is at its end; and

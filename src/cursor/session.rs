@@ -15,7 +15,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{RawBatch, core::Core};
 use crate::{
-    decode::decode,
+    decode::borrow,
     error::{Error, Result},
     session::ClientSession,
 };
@@ -87,7 +87,7 @@ impl<T> SessionCursor<T> {
         let document = document.ok_or_else(|| {
             Error::invalid_operation("the cursor has no current document: call advance first, and see that it is true")
         })?;
-        decode(document, self.core.codec())
+        borrow(document, self.core.codec())
     }
 
     /// The next batch of documents, which are not copied. Waits for it if it has not arrived yet. None at the end.

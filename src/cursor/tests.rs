@@ -202,3 +202,27 @@ async fn asking_once_returns_even_if_nothing_came() {
     assert!(cursor.is_alive());
     assert_eq!(server.received_named("getMore").len(), 1);
 }
+
+#[tokio::test]
+async fn a_tailable_cursor_says_that_there_is_nothing_now_and_asks_once_for_that() {
+    let batch = |key: &str, documents: Vec<Document>| {
+        Reply::document(doc! { "ok": 1, "cursor": { "id": 7_i64, "ns": "db.numbers", key: documents } })
+    };
+    let server = ScriptedServer::builder()
+        .on("find", batch("firstBatch", vec![doc! { "_id": 0 }]))
+        .nth("getMore", 0, batch("nextBatch", vec![]))
+        .nth("getMore", 1, batch("nextBatch", vec![doc! { "_id": 1 }]))
+        .on("getMore", batch("nextBatch", vec![]))
+        .on("killCursors", Reply::ok())
+        .start()
+        .await
+        .unwrap();
+    let numbers = collection(&server).await;
+    let mut cursor = numbers.find(doc! {}).cursor_type(CursorType::Tailable).await.unwrap();
+    assert!(cursor.next().await.is_some());
+    assert!(cursor.next().await.is_none() && cursor.is_alive());
+    assert_eq!(server.received_named("getMore").len(), 1);
+    assert_eq!(cursor.next().await.unwrap().unwrap(), doc! { "_id": 1 });
+    assert!(!cursor.advance().await.unwrap() && cursor.is_alive());
+    assert_eq!(server.received_named("getMore").len(), 3);
+}

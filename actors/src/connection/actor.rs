@@ -127,13 +127,14 @@ impl ConnectionActor {
         if let Err(cause) = admit(&ticket, &info) {
             return ticket.fail(cause);
         }
-        if self.wants_session(&ticket, &info) {
+        let now = clock::now();
+        if self.wants_session(&ticket, &info, now) {
             let connection = ticket.lease.as_ref().map(|lease| lease.actor().clone());
             if let Some(connection) = connection {
                 return self.plan.sessions.do_send(Equip { ticket, connection });
             }
         }
-        self.send(ticket, &info);
+        self.send(ticket, &info, now);
     }
 
     /// The server has closed this socket meanwhile; as nothing was sent, another connection will do.
@@ -146,11 +147,10 @@ impl ConnectionActor {
     }
 
     /// Whether the operation needs a server session and neither it nor this connection has one.
-    fn wants_session(&mut self, ticket: &Ticket, info: &ConnectionInfo) -> bool {
+    fn wants_session(&mut self, ticket: &Ticket, info: &ConnectionInfo, now: Instant) -> bool {
         if ticket.session.is_some() || !uses_session(ticket, info) {
             return false;
         }
-        let now = clock::now();
         let expiry = self.plan.shared.session_expiry();
         if self.session.as_ref().is_some_and(|held| !held.get().is_reusable(now, expiry)) {
             self.session = None;
@@ -158,8 +158,7 @@ impl ConnectionActor {
         self.session.is_none()
     }
 
-    fn send(&mut self, mut ticket: Ticket, info: &ConnectionInfo) {
-        let now = clock::now();
+    fn send(&mut self, mut ticket: Ticket, info: &ConnectionInfo, now: Instant) {
         let mut tail = std::mem::take(&mut self.tail);
         let stamped = match ticket.operation.session.clone() {
             SessionUse::Explicit(turn) => {
@@ -170,7 +169,7 @@ impl ConnectionActor {
                 stamped.is_some()
             }
             SessionUse::Implicit | SessionUse::None => {
-                self.stamp_implicit(&mut ticket, &mut tail, info);
+                self.stamp_implicit(&mut ticket, &mut tail, info, now);
                 true
             }
         };
@@ -197,13 +196,13 @@ impl ConnectionActor {
     }
 
     /// Writes what a command carries in a session that the driver lends, or in none.
-    fn stamp_implicit(&mut self, ticket: &mut Ticket, tail: &mut Vec<u8>, info: &ConnectionInfo) {
+    fn stamp_implicit(&mut self, ticket: &mut Ticket, tail: &mut Vec<u8>, info: &ConnectionInfo, now: Instant) {
         if ticket.operation.retryability == Retryability::Write && ticket.txn_number.is_none() {
             self.assign_txn_number(ticket, info);
         }
         let with_session = ticket.session.is_some() || uses_session(ticket, info);
         if let Some(held) = ticket.session.as_mut().or(self.session.as_mut()).filter(|_| with_session) {
-            held.get_mut().used(clock::now());
+            held.get_mut().used(now);
         }
         let held = ticket.session.as_ref().or(self.session.as_ref()).filter(|_| with_session);
         let cluster_time = self.plan.shared.cluster_time.load();
@@ -437,7 +436,7 @@ impl ConnectionActor {
             Ok(link) => {
                 self.link = Some(link);
                 if !ticket.is_cancelled() {
-                    self.send(ticket, &info);
+                    self.send(ticket, &info, clock::now());
                 }
             }
             Err(fault) => {

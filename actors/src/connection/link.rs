@@ -120,11 +120,14 @@ impl Link {
         loop {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let used = message.unwritten(&self.head, *written, &mut slices);
-            if used == 0 {
-                return Pin::new(&mut self.transport).poll_flush(cx);
-            }
-            let taken = ready!(Pin::new(&mut self.transport).poll_write_vectored(cx, &slices[..used]))?;
-            *written += at_least_one(taken)?;
+            let transport = Pin::new(&mut self.transport);
+            let taken = match &slices[..used] {
+                [] => return transport.poll_flush(cx),
+                // The kernel's shorter way, for most commands.
+                [rest] => transport.poll_write(cx, rest),
+                slices => transport.poll_write_vectored(cx, slices),
+            };
+            *written += at_least_one(ready!(taken)?)?;
         }
     }
 

@@ -1,6 +1,6 @@
 //! The pool's handlers: each tells the machine what happened, then does what the machine asks for.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use actix::{Actor, Addr, AsyncContext, Handler, Supervised};
 use mongo_actors_protocol::{
@@ -42,7 +42,7 @@ pub(crate) struct PoolPlan {
 pub(crate) struct ConnectionPoolActor {
     plan: PoolPlan,
     pool: Option<Pool<CheckOut>>,
-    connections: HashMap<ConnectionId, Pooled>,
+    connections: BTreeMap<ConnectionId, Pooled>,
     connection_plan: Option<Arc<ConnectionPlan>>,
     /// Who waits for `minPoolSize` connections.
     warming: Vec<Token>,
@@ -62,7 +62,7 @@ impl ConnectionPoolActor {
         Self {
             plan,
             pool: Some(pool),
-            connections: HashMap::new(),
+            connections: BTreeMap::new(),
             connection_plan: None,
             warming: Vec::new(),
             closing: None,

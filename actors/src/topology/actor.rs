@@ -1,6 +1,6 @@
 //! The topology's handlers: selection and routing of tickets, and the shell around the machine.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use actix::{Actor, Addr, AsyncContext, Handler, Supervised};
 use bson::oid::ObjectId;
@@ -55,7 +55,7 @@ pub(crate) struct TopologyPlan {
 pub(crate) struct TopologyActor {
     plan: TopologyPlan,
     topology: Topology,
-    servers: HashMap<ServerAddress, Server>,
+    servers: BTreeMap<ServerAddress, Server>,
     srv_poller: Option<(u64, Child<SrvPollerActor>)>,
     /// Pools that were closed and still have connections in use.
     retired: Vec<(u64, Child<ConnectionPoolActor>)>,
@@ -84,7 +84,7 @@ impl TopologyActor {
         Self {
             plan,
             topology,
-            servers: HashMap::new(),
+            servers: BTreeMap::new(),
             srv_poller: None,
             retired: Vec::new(),
             waiting: WaitingList::default(),

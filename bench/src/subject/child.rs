@@ -11,12 +11,9 @@ use std::{
 
 use anyhow::Context;
 use clap::ValueEnum;
-use tokio::{
-    runtime::Runtime,
-    sync::mpsc::{UnboundedReceiver, unbounded_channel},
-};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Driver, Home, Subject};
+use super::{Driver, Subject};
 use crate::{
     measurement::{Sample, measure},
     workload::Load,
@@ -71,7 +68,7 @@ pub(super) fn serve<D: Driver>(
     connect: impl Future<Output = anyhow::Result<D>>,
 ) -> anyhow::Result<()> {
     let home = subject.home();
-    let run = async {
+    home.block_on(async {
         let driver = connect.await?;
         answer("ready")?;
         let mut requests = requests();
@@ -81,11 +78,7 @@ pub(super) fn serve<D: Driver>(
         }
         driver.close().await;
         Ok(())
-    };
-    match home {
-        Home::Arbiter => actix_rt::System::new().block_on(run),
-        Home::Threads => Runtime::new()?.block_on(run),
-    }
+    })
 }
 
 /// The lines of the standard input, read on a thread of their own: a blocked runtime would starve its driver's monitors.

@@ -9,10 +9,10 @@ use std::{fmt, future::Future};
 use clap::ValueEnum;
 use mongo_actors::supervision::Placement;
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinHandle;
+use tokio::{runtime::Runtime, task::JoinHandle};
 
 pub(crate) use self::child::Child;
-use crate::workload::Order;
+use crate::{count::Work, measurement::allocations, workload::Order};
 
 /// What is asked of a driver.
 pub(crate) trait Driver: Clone + Send + Sync + 'static {
@@ -46,6 +46,14 @@ impl Home {
         match self {
             Self::Arbiter => actix_rt::spawn(future),
             Self::Threads => tokio::spawn(future),
+        }
+    }
+
+    /// Runs `future` on a runtime of its own.
+    pub(crate) fn block_on<T>(self, future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        match self {
+            Self::Arbiter => actix_rt::System::new().block_on(future),
+            Self::Threads => Runtime::new()?.block_on(future),
         }
     }
 }
@@ -92,6 +100,33 @@ impl Subject {
             Self::OfficialCurrent | Self::OfficialThreads => child::serve(self, official::connect(uri)),
         }
     }
+
+    /// Connects and does the work, on a task as callers have one; prints how many allocations that took, if they are
+    /// counted.
+    pub(crate) fn work(self, uri: &str, work: Work) -> anyhow::Result<()> {
+        match self {
+            Self::OursCurrent => do_work(self.home(), ours::connect(uri, Placement::Current), work),
+            Self::OursDedicated => do_work(self.home(), ours::connect(uri, Placement::Dedicated), work),
+            Self::OfficialCurrent | Self::OfficialThreads => do_work(self.home(), official::connect(uri), work),
+        }
+    }
+}
+
+fn do_work<D: Driver>(
+    home: Home,
+    connect: impl Future<Output = anyhow::Result<D>>,
+    Work { workload, operations }: Work,
+) -> anyhow::Result<()> {
+    home.block_on(async {
+        let driver = connect.await?;
+        let worker = driver.clone();
+        home.spawn(async move { workload.repeat(&worker, operations).await }).await??;
+        if let Some(allocations) = allocations() {
+            println!("{allocations}");
+        }
+        driver.close().await;
+        Ok(())
+    })
 }
 
 impl fmt::Display for Subject {

@@ -4,7 +4,9 @@ use bson::{Bson, Document, RawDocument, RawDocumentBuf, raw::cstr};
 
 use super::{
     Collation, Command, DeleteResult, EncodeError, Hint, InvalidReply, Namespace, Properties, Request, WriteReply,
-    Written, encode::append, update::single,
+    Written,
+    encode::{append, roomy_document},
+    update::single,
 };
 use crate::{concern::WriteConcern, retry::Operation};
 
@@ -43,7 +45,7 @@ impl DeleteStatement<'_> {
     /// [`EncodeError`] for an argument that the operation does not allow.
     pub fn encode(&self) -> Result<RawDocumentBuf, EncodeError> {
         Hint::validate(self.hint)?;
-        let mut statement = RawDocumentBuf::new();
+        let mut statement = roomy_document(self.filter.as_bytes().len());
         append!(&mut statement;
             "q": self.filter,
             "limit": i32::from(!self.multi),
@@ -106,7 +108,7 @@ pub(crate) fn body(
     comment: Option<&Bson>,
 ) -> Result<RawDocumentBuf, EncodeError> {
     namespace.validate()?;
-    let mut body = RawDocumentBuf::new();
+    let mut body = roomy_document(0);
     body.append(cstr!("delete"), &*namespace.coll);
     append!(&mut body; "ordered": ordered, "let": let_vars, "comment": comment);
     Ok(body)

@@ -60,6 +60,18 @@ impl EncodeError {
     }
 }
 
+/// Bytes of an ordinary command, apart from the documents in it.
+const ORDINARY: usize = 120;
+
+/// An empty document with room for an ordinary command and for documents of `more` bytes: without it, a command is
+/// moved to a larger place several times while it is encoded.
+pub(crate) fn roomy_document(more: usize) -> RawDocumentBuf {
+    const EMPTY: [u8; 5] = [5, 0, 0, 0, 0];
+    let mut bytes = Vec::with_capacity(ORDINARY + more);
+    bytes.extend_from_slice(&EMPTY);
+    RawDocumentBuf::from_bytes(bytes).expect("an empty document is well formed")
+}
+
 /// A value that can become an element of a command document.
 pub(crate) trait Element {
     /// Appends the value under `key`, or nothing when it is absent.
@@ -248,6 +260,17 @@ mod tests {
             "small": 7, "large": 4_294_967_295_i64, "text": "x", "documents": [{ "a": 1 }, {}], "any": [null],
         };
         assert_eq!(encode().unwrap(), expected);
+    }
+
+    #[test]
+    fn an_ordinary_command_stays_where_it_was_begun() -> Result<(), EncodeError> {
+        let filter = rawdoc! { "name": "x".repeat(500) };
+        let mut body = roomy_document(filter.as_bytes().len());
+        let place = body.as_bytes().as_ptr();
+        assert_eq!(body, rawdoc! {});
+        append!(&mut body; "find": "an ordinary collection", "filter": filter, "limit": 1_i64, "singleBatch": true);
+        assert_eq!(body.as_bytes().as_ptr(), place);
+        Ok(())
     }
 
     #[test]

@@ -6,7 +6,7 @@ use bson::{Bson, Document, RawDocument, RawDocumentBuf, raw::cstr};
 
 use super::{
     Collation, Command, EncodeError, Hint, Namespace, Properties, Request,
-    encode::{append, not_empty},
+    encode::{append, not_empty, roomy_document},
 };
 use crate::{concern::ReadConcern, selection::SelectionCriteria};
 
@@ -211,7 +211,7 @@ impl<'a> Find<'a> {
     }
 
     fn start(&self) -> RawDocumentBuf {
-        let mut body = RawDocumentBuf::new();
+        let mut body = roomy_document(self.filter.as_bytes().len());
         body.append(cstr!("find"), &*self.namespace.coll);
         body.append(cstr!("filter"), self.filter);
         body

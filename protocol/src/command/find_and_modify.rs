@@ -10,7 +10,7 @@ use bson::{
 use super::{
     Collation, Command, EncodeError, Hint, InvalidReply, Namespace, NewContent, Properties, Request,
     UpdateModifications, WriteReply, Written,
-    encode::{append, not_empty},
+    encode::{append, not_empty, roomy_document},
 };
 use crate::{concern::WriteConcern, retry::Operation};
 
@@ -239,7 +239,7 @@ impl Command for FindAndModify<'_> {
         let shared = self.shared;
         not_empty(shared.sort, "sort")?;
         Hint::validate(shared.hint)?;
-        let mut body = RawDocumentBuf::new();
+        let mut body = roomy_document(self.filter.as_bytes().len());
         body.append(cstr!("findAndModify"), &*self.namespace.coll);
         body.append(cstr!("query"), self.filter);
         self.append_change(&mut body)?;

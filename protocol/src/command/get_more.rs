@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use bson::{Bson, RawDocumentBuf, raw::cstr};
+use bson::{Bson, raw::cstr};
 
-use super::{Command, Criteria, EncodeError, Namespace, Properties, Request, encode::append};
+use super::{
+    Command, Criteria, EncodeError, Namespace, Properties, Request,
+    encode::{append, roomy_document},
+};
 use crate::retry::Operation;
 
 /// The `getMore` command. Its reply is a [`CursorReply`](super::CursorReply).
@@ -54,7 +57,7 @@ impl Command for GetMore<'_> {
     }
 
     fn request(&self) -> Result<Request, EncodeError> {
-        let mut body = RawDocumentBuf::new();
+        let mut body = roomy_document(0);
         body.append(cstr!("getMore"), self.cursor_id);
         append!(&mut body;
             "collection": *self.namespace.coll,

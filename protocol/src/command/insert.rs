@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::{
     EncodeError, InsertOneResult, InvalidReply, Namespace, Properties, Request, WriteLimits, WriteReply, Written,
-    encode::append, limits::Splitter,
+    encode::{append, roomy_document},
+    limits::Splitter,
 };
 use crate::{concern::WriteConcern, retry::Operation};
 
@@ -75,6 +76,7 @@ impl InsertOne {
         let bypass = options.bypass_document_validation;
         let body = body(namespace, true, bypass, options.comment.as_ref())?;
         let mut splitter = Splitter::new(limits, "documents", body.as_bytes().len());
+        splitter.reserve(ORDINARY_DOCUMENT);
         let inserted_id = push_document(&mut splitter, document, new_id)?;
         let request = Request { sequences: splitter.finish(), ..Request::new("insert", namespace.db.clone(), body) };
         Ok(Self { request, inserted_id })
@@ -98,7 +100,7 @@ pub(crate) fn body(
     comment: Option<&Bson>,
 ) -> Result<RawDocumentBuf, EncodeError> {
     namespace.validate()?;
-    let mut body = RawDocumentBuf::new();
+    let mut body = roomy_document(0);
     body.append(cstr!("insert"), &*namespace.coll);
     append!(&mut body;
         "ordered": ordered,
@@ -129,6 +131,8 @@ pub(crate) fn push_document<T: Serialize + ?Sized>(
     Ok(id)
 }
 
+/// Bytes that are set aside for one document, whose size shows when it is encoded.
+const ORDINARY_DOCUMENT: usize = 512;
 /// Bytes of an `_id` element that holds an ObjectId.
 const ID_ELEMENT: usize = 1 + ID_KEY.len() + 12;
 const ID_KEY: &[u8] = b"_id\0";

@@ -101,7 +101,7 @@ pub fn validate_database_name(name: &str) -> Result<(), InvalidName> {
     if name.is_empty() {
         return invalid("it must not be empty");
     }
-    if name.contains([' ', '.', '$', '/', '\\', '"', '\0']) {
+    if name.bytes().any(|byte| matches!(byte, b' ' | b'.' | b'$' | b'/' | b'\\' | b'"' | b'\0')) {
         return invalid("it must not contain a space, '.', '$', '/', '\\', '\"' or NUL");
     }
     Ok(())

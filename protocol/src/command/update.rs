@@ -5,7 +5,7 @@ use bson::{Bson, Document, RawDocument, RawDocumentBuf, raw::cstr};
 use super::{
     Collation, Command, DocumentSequence, EncodeError, Hint, InvalidReply, Namespace, NewContent, Properties, Request,
     UpdateModifications, UpdateResult, WriteReply, Written,
-    encode::{append, not_empty},
+    encode::{append, not_empty, roomy_document},
 };
 use crate::{concern::WriteConcern, retry::Operation};
 
@@ -82,7 +82,7 @@ impl UpdateStatement<'_> {
     /// [`EncodeError`] for an argument that the operation does not allow.
     pub fn encode(&self) -> Result<RawDocumentBuf, EncodeError> {
         self.validate()?;
-        let mut statement = RawDocumentBuf::new();
+        let mut statement = roomy_document(self.filter.as_bytes().len());
         append!(&mut statement;
             "q": self.filter,
             "u": self.content,
@@ -221,7 +221,7 @@ pub(crate) fn body(
     comment: Option<&Bson>,
 ) -> Result<RawDocumentBuf, EncodeError> {
     namespace.validate()?;
-    let mut body = RawDocumentBuf::new();
+    let mut body = roomy_document(0);
     body.append(cstr!("update"), &*namespace.coll);
     append!(&mut body;
         "ordered": ordered,

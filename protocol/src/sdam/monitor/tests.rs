@@ -172,6 +172,7 @@ fn the_limit_of_an_awaited_reply_includes_the_heartbeat() {
     for _ in 0..2 {
         assert_eq!(driven.pass(Duration::from_secs(10)), [MonitorAction::MeasureRtt { hello: true }]);
         driven.monitor.rtt_measured(driven.now, MS);
+        assert!(matches!(driven.actions()[..], [MonitorAction::ReportRtt(_)]));
     }
     // Twenty seconds for the connection and ten for the heartbeat.
     assert_eq!(driven.pass(Duration::from_secs(10) - MS), []);
