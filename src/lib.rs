@@ -58,6 +58,7 @@ pub mod error;
 pub mod options;
 pub mod results;
 pub mod supervision;
+pub mod timeout;
 pub mod topology;
 
 mod client;
@@ -83,5 +84,8 @@ pub use self::{
     database::Database,
     error::{Error, Result},
     filter::{CommandDocument, Filter},
-    session::{ClientSession, ExplicitSession, ImplicitSession, StartSession, StartTransaction, TransactionAttempts},
+    session::{
+        AbortTransaction, ClientSession, CommitTransaction, ExplicitSession, ImplicitSession, StartSession,
+        StartTransaction, TransactionAttempts,
+    },
 };

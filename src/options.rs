@@ -21,7 +21,7 @@ pub use mongo_actors_protocol::{
         IndexModel, IndexOptionDefaults, IndexOptions, IndexVersion, InsertManyOptions, InsertOneOptions,
         ListCollectionsOptions, ListDatabasesOptions, ListIndexesOptions, ModifyCollectionOptions,
         RenameCollectionOptions, ReplaceOptions, ReturnDocument, RunCommandOptions, RunCursorCommandOptions,
-        SearchIndexModel, SearchIndexType, Sphere2DIndexVersion, TextIndexVersion, TimeseriesGranularity,
+        SearchIndexModel, SearchIndexType, Sphere2DIndexVersion, TextIndexVersion, TimeoutMode, TimeseriesGranularity,
         TimeseriesOptions, UpdateModifications, UpdateOptions, ValidateCollectionOptions, ValidationAction,
         ValidationLevel,
     },

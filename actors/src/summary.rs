@@ -4,6 +4,7 @@ use mongo_actors_protocol::{
     cmap::CheckOutError,
     error::{Labels, WriteConcernError},
     retry,
+    selection::SelectionError,
 };
 
 use crate::failure::{Cause, EstablishError, EstablishFault, Failure};
@@ -37,6 +38,16 @@ impl<'a> Summary<'a> {
             supports_retryable_writes: connection.is_none_or(|connection| connection.supports_retryable_writes()),
         });
         retry::Failure { cause: self.cause(), labels: &self.labels, stage: self.failure.stage, server }
+    }
+
+    /// Whether somebody would not wait any longer, on whichever side.
+    pub fn is_timeout(&self) -> bool {
+        match &self.failure.cause {
+            Cause::Selection(error) => matches!(**error, SelectionError::TimedOut { .. }),
+            Cause::SocketTimeout { .. } => true,
+            Cause::Command(error) => error.is_max_time_expired(),
+            _ => self.timed_out(),
+        }
     }
 
     /// Whether it was the driver that would not wait any longer.

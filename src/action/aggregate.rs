@@ -4,7 +4,7 @@ use std::{marker::PhantomData, time::Duration};
 
 use bson::Document;
 use mongo_actors_protocol::command::{
-    Aggregate as AggregateCommand, AggregateOptions, AggregateTarget, Command as _, Namespace,
+    Aggregate as AggregateCommand, AggregateOptions, AggregateTarget, Command as _, Namespace, is_writing_pipeline,
 };
 
 use super::{ActionFuture, Explain, awaitable, confirmed, setters::fluent};
@@ -13,7 +13,7 @@ use crate::{
     cursor::{Core, Cursor, RawBatchCursor, SessionCursor, Terms},
     database::Database,
     error::Result,
-    executor::{Call, Prepared},
+    executor::{Call, Opening, Prepared},
     session::{ClientSession, ExplicitSession, ImplicitSession},
 };
 
@@ -92,7 +92,7 @@ enum Target<'a> {
 
 fluent! { ['a, T, S] Aggregate<'a, T, S>, AggregateOptions {
     allow_disk_use, batch_size, bypass_document_validation, collation, comment, hint, let_vars, max_await_time,
-    max_time, read_concern, selection_criteria, write_concern,
+    max_time, read_concern, selection_criteria, timeout_mode, write_concern,
 } }
 
 impl<'a> Aggregate<'a> {
@@ -153,7 +153,13 @@ impl<'a, T, S> Aggregate<'a, T, S> {
             .read_concern(options.read_concern.as_ref())
             .write_concern(options.write_concern.as_ref())
             .timeout(self.timeout)
-            .prepare(&self.command())
+            .prepare(&self.command())?
+            .opening(Opening {
+                mode: options.timeout_mode,
+                max_await_time: options.max_await_time,
+                writes: is_writing_pipeline(&self.pipeline),
+                ..Opening::default()
+            })
     }
 }
 
@@ -165,8 +171,7 @@ async fn open(
 ) -> Result<Core> {
     let prepared = prepared?;
     let AggregateOptions { batch_size, comment, max_await_time, .. } = options;
-    let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
-    let terms = Terms { batch_size, comment, max_await_time, budget, operation_id, ..Terms::default() };
+    let terms = Terms { batch_size, comment, max_await_time, ..Terms::of(&prepared) };
     let executed = call.client().execute(prepared).await?;
     if let Err(error) = confirmed(executed.body.as_ref()) {
         return Err(executed.explain(error));

@@ -41,9 +41,12 @@ where
     P: Fn(&mut M, I::Item) -> Result<(), EncodeError> + Send,
 {
     let acknowledged = call.is_acknowledged();
+    let budget = match call.budget() {
+        Ok(budget) => budget,
+        Err(error) => return Finished { machine, failed: None, interruption: Some(error) },
+    };
     let whole = call.whole();
-    let mut run =
-        Run { budget: call.budget(), call, machine, push, waiting: VecDeque::new(), operation_id: None, failed: None };
+    let mut run = Run { budget, call, machine, push, waiting: VecDeque::new(), operation_id: None, failed: None };
     let done = match acknowledged || !run.machine.is_ordered() {
         true => run.overlapping(&mut input).await,
         false => run.in_turn(&mut input).await,

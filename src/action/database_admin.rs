@@ -19,6 +19,7 @@ use crate::{
     cursor::{Core, Cursor, SessionCursor, Terms},
     database::Database,
     error::{Error, ErrorKind, Result},
+    executor::Opening,
     session::{ExplicitSession, ImplicitSession},
 };
 
@@ -181,7 +182,7 @@ pub struct ListCollectionNames<'a> {
     session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a, S] ListCollections<'a, S>, ListCollectionsOptions { batch_size, comment, filter } }
+fluent! { ['a, S] ListCollections<'a, S>, ListCollectionsOptions { batch_size, comment, filter, timeout_mode } }
 fluent! { ['a] ListCollectionNames<'a>, ListCollectionsOptions { session, authorized_collections, batch_size, comment, filter } }
 
 async fn list(
@@ -192,10 +193,11 @@ async fn list(
     session: Option<&ClientSession>,
 ) -> Result<Core> {
     let list = if names { ListCollectionsCommand::names } else { ListCollectionsCommand::full };
-    let prepared = database.call().timeout(timeout).in_session(session).prepare(&list(database.name(), &options))?;
-    let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
+    let call = database.call().timeout(timeout).in_session(session);
+    let opening = Opening { mode: options.timeout_mode, ..Opening::default() };
+    let prepared = call.prepare(&list(database.name(), &options))?.opening(opening)?;
     let ListCollectionsOptions { batch_size, comment, .. } = options;
-    let terms = Terms { batch_size, comment, budget, operation_id, ..Terms::default() };
+    let terms = Terms { batch_size, comment, ..Terms::of(&prepared) };
     let executed = database.client().execute(prepared).await?;
     Core::opened(database.client(), &CodecOptions::default(), terms, executed, session)
 }

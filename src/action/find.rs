@@ -112,7 +112,7 @@ pub struct Find<'a, T, S = ImplicitSession> {
 fluent! { ['a, T, S] Find<'a, T, S>, FindOptions {
     allow_disk_use, allow_partial_results, batch_size, collation, comment, cursor_type, hint, let_vars, limit, max,
     max_await_time, max_scan, max_time, min, no_cursor_timeout, oplog_replay, projection, read_concern, return_key,
-    selection_criteria, show_record_id, skip, snapshot, sort,
+    selection_criteria, show_record_id, skip, snapshot, sort, timeout_mode,
 } }
 
 impl<'a, T> Find<'a, T> {
@@ -207,7 +207,7 @@ pub struct FindRawBatches<'a> {
 fluent! { ['a] FindRawBatches<'a>, FindOptions {
     allow_disk_use, allow_partial_results, batch_size, collation, comment, cursor_type, hint, let_vars, limit, max,
     max_await_time, max_scan, max_time, min, no_cursor_timeout, oplog_replay, projection, read_concern, return_key,
-    selection_criteria, show_record_id, skip, snapshot, sort,
+    selection_criteria, show_record_id, skip, snapshot, sort, timeout_mode,
 } }
 
 awaitable! { ['a] FindRawBatches<'a> => RawBatchCursor {

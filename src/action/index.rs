@@ -14,7 +14,7 @@ use crate::{
     collection::{Collection, CollectionHandle},
     cursor::{Core, Cursor, SessionCursor, Terms},
     error::{Error, Result},
-    executor::Prepared,
+    executor::{Opening, Prepared},
     session::{ExplicitSession, ImplicitSession},
 };
 
@@ -283,7 +283,7 @@ pub struct IndexInformation<'a> {
     session: Option<&'a mut ClientSession>,
 }
 
-fluent! { ['a, S] ListIndexes<'a, S>, ListIndexesOptions { batch_size, comment, max_time } }
+fluent! { ['a, S] ListIndexes<'a, S>, ListIndexesOptions { batch_size, comment, max_time, timeout_mode } }
 fluent! { ['a] ListIndexNames<'a>, ListIndexesOptions { session, batch_size, comment, max_time } }
 fluent! { ['a] IndexInformation<'a>, ListIndexesOptions { session, batch_size, comment, max_time } }
 
@@ -294,10 +294,11 @@ async fn list(
     session: Option<&ClientSession>,
 ) -> Result<Core> {
     let call = collection.call().timeout(timeout).in_session(session);
-    let prepared = call.prepare(&ListIndexesCommand { namespace: &collection.namespace, options: &options })?;
+    let prepared = call
+        .prepare(&ListIndexesCommand { namespace: &collection.namespace, options: &options })?
+        .opening(Opening { mode: options.timeout_mode, ..Opening::default() })?;
     let ListIndexesOptions { batch_size, comment, .. } = options;
-    let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
-    let terms = Terms { batch_size, comment, budget, operation_id, ..Terms::default() };
+    let terms = Terms { batch_size, comment, ..Terms::of(&prepared) };
     let executed = call.client().execute(prepared).await?;
     Core::opened(call.client(), &call.settings().codec_options, terms, executed, session)
 }

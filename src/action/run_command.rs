@@ -18,7 +18,7 @@ use crate::{
     database::Database,
     decode::decode,
     error::{Error, ErrorKind, Result},
-    executor::{Executed, Prepared, require},
+    executor::{Executed, Opening, Prepared, require},
     session::{ExplicitSession, ImplicitSession},
 };
 
@@ -229,7 +229,14 @@ async fn open(
     timeout: Option<Duration>,
     session: Option<&ClientSession>,
 ) -> Result<Core> {
+    let opening = Opening {
+        mode: options.timeout_mode,
+        cursor_type: options.cursor_type.unwrap_or_default(),
+        max_await_time: options.max_time,
+        writes: false,
+    };
     let prepared = database.prepare_raw(command, options.selection_criteria.as_ref(), timeout, session)?;
+    let prepared = prepared.opening(opening)?;
     let terms = terms(options, &prepared);
     let executed = database.client().execute(prepared).await?;
     if !has_cursor(&executed) {
@@ -252,7 +259,6 @@ fn terms(options: RunCursorCommandOptions, prepared: &Prepared) -> Terms {
         max_await_time: max_time,
         comment,
         cursor_type: cursor_type.unwrap_or(CursorType::NonTailable),
-        budget: prepared.budget,
-        operation_id: prepared.operation.operation_id,
+        ..Terms::of(prepared)
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     collection::{Collection, CollectionHandle},
     cursor::{Core, Cursor, SessionCursor, Terms},
     error::{Error, ErrorKind, Result},
-    executor::require,
+    executor::{Opening, require},
     session::{ExplicitSession, ImplicitSession},
 };
 
@@ -245,10 +245,10 @@ async fn list(
 ) -> Result<Core> {
     let call = collection.call().timeout(timeout).in_session(session);
     let command = ListSearchIndexesCommand::new(&collection.namespace, name.as_deref(), &options);
-    let prepared = call.prepare(&command)?;
-    let (budget, operation_id) = (prepared.budget, prepared.operation.operation_id);
+    let opening = Opening { mode: options.timeout_mode, ..Opening::default() };
+    let prepared = call.prepare(&command)?.opening(opening)?;
     let AggregateOptions { batch_size, comment, .. } = options;
-    let terms = Terms { batch_size, comment, budget, operation_id, ..Terms::default() };
+    let terms = Terms { batch_size, comment, ..Terms::of(&prepared) };
     let executed = call.client().execute(prepared).await?;
     Core::opened(call.client(), &call.settings().codec_options, terms, executed, session)
 }

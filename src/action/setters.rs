@@ -107,6 +107,12 @@ macro_rules! setter {
         /// Documents per batch. Default, also for 0: left to the server.
         batch_size => batch_size: u32
     } };
+    (timeout_mode) => { $crate::action::setters::setter! { @
+        /// What the [`timeout`](Self::timeout) means for the cursor: the time for everything that is read from it, or
+        /// again for each document that is asked for. It needs a timeout. Default: the former, except for tailable
+        /// cursors.
+        timeout_mode => timeout_mode: mongo_actors_protocol::command::TimeoutMode
+    } };
     (filter) => { $crate::action::setters::setter! { @into
         /// Lists only what matches this query.
         filter => filter: bson::Document

@@ -210,7 +210,9 @@ impl Inner {
                 return Poll::Ready(Ok(None));
             }
             let timeout = self.timeout;
-            let budget = *self.budget.get_or_insert_with(|| Budget::beginning_at(Instant::now(), timeout));
+            let budget = *self.budget.get_or_insert_with(|| {
+                Budget::beginning_at(Instant::now(), timeout).within(crate::timeout::current().unwrap_or_default())
+            });
             if budget.deadline().is_some_and(|deadline| deadline <= Instant::now()) && answered {
                 return Poll::Ready(Err(Error::new(ErrorKind::OperationTimeout)));
             }

@@ -1,10 +1,6 @@
 //! What the client knows of its deployment.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use bson::Document;
 use mongo_actors_protocol::{
@@ -12,7 +8,7 @@ use mongo_actors_protocol::{
     command::{BuildInfo, GetBuildInfo, RunCommand},
     error::Labels,
     options::CodecOptions,
-    retry::Outcome,
+    retry::{Budget, Outcome},
     sdam::{ServerDescription, TopologyDescription, TopologyType},
     selection::SelectionCriteria,
 };
@@ -22,6 +18,7 @@ use crate::{
     decode::decode,
     error::{Error, Result},
     executor::require,
+    timeout,
 };
 
 impl Client {
@@ -108,8 +105,8 @@ impl Client {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let timeout = self.options().timeout.filter(|timeout| *timeout != Duration::ZERO)?;
-        Instant::now().checked_add(timeout)
+        let own = self.options().timeout.map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout)));
+        timeout::current().or(own)?.deadline()
     }
 
     /// What the server says of itself: the whole reply to `buildInfo`. See [`build_info`](Self::build_info).

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bson::Bson;
@@ -27,8 +27,9 @@ use crate::{
     client::Client,
     decode::{decode, readable},
     error::{Error, ErrorKind, Result},
-    executor::{Ended, Executed, Home, Prepared},
+    executor::{Ended, Executed, Home, Prepared, Timing},
     session::ClientSession,
+    timeout,
 };
 
 /// What every `getMore` of a cursor is told.
@@ -41,8 +42,27 @@ pub(crate) struct Terms {
     pub(crate) cursor_type: CursorType,
     /// The time that is left for the whole cursor.
     pub(crate) budget: Budget,
+    pub(crate) timing: Timing,
     /// That of the command which opened it.
     pub(crate) operation_id: i64,
+}
+
+impl Terms {
+    /// What follows from the operation that opens the cursor.
+    pub(crate) fn of(prepared: &Prepared) -> Self {
+        let (budget, timing) = (prepared.budget, prepared.timing);
+        Self { budget, timing, operation_id: prepared.operation.operation_id, ..Self::default() }
+    }
+
+    /// The time that a step of the cursor has which begins now.
+    fn step(&self) -> Budget {
+        let own = match self.timing {
+            Timing { timeout: Some(timeout), each_step: true } => Budget::beginning_at(Instant::now(), Some(timeout)),
+            Timing { timeout: None, each_step: true } => Budget::Unset,
+            Timing { each_step: false, .. } => self.budget,
+        };
+        own.within(timeout::current().unwrap_or_default())
+    }
 }
 
 /// The part of a cursor that does not know what its documents are.
@@ -61,6 +81,8 @@ pub(crate) struct Core {
     batch: Batch,
     current: Option<Bytes>,
     retrieved: u64,
+    /// The time of the step under way, which may need several batches.
+    step: Option<Budget>,
 }
 
 type Fetch = Pin<Box<dyn Future<Output = Result<Executed>> + Send>>;
@@ -146,6 +168,7 @@ impl Core {
             batch,
             current,
             retrieved: 0,
+            step: None,
         }
     }
 
@@ -229,6 +252,14 @@ impl Core {
     /// false when a batch has arrived that is empty. A tailable cursor that does not await data is never patient: asking
     /// again at once would bring as little.
     pub(super) fn poll_batch(&mut self, cx: &mut Context<'_>, patient: bool) -> Poll<Result<bool>> {
+        let polled = self.poll_fetch(cx, patient);
+        if polled.is_ready() {
+            self.step = None;
+        }
+        polled
+    }
+
+    fn poll_fetch(&mut self, cx: &mut Context<'_>, patient: bool) -> Poll<Result<bool>> {
         let patient = patient && self.terms.cursor_type != CursorType::Tailable;
         loop {
             if let State::Fetching(fetch, _) = &mut self.state {
@@ -269,7 +300,8 @@ impl Core {
             return Err(Error::invalid_operation("only the cursor of a find can be started"));
         };
         let prepared = origin.prepare(None)?;
-        (self.terms.budget, self.terms.operation_id) = (prepared.budget, prepared.operation.operation_id);
+        let Terms { budget, timing, operation_id, .. } = Terms::of(&prepared);
+        (self.terms.budget, self.terms.timing, self.terms.operation_id) = (budget, timing, operation_id);
         Ok(prepared)
     }
 
@@ -300,8 +332,9 @@ impl Core {
         Ok(())
     }
 
-    fn prepare_more(&self, cursor_id: i64, connection: &ConnectionInfo) -> Result<Prepared> {
+    fn prepare_more(&mut self, cursor_id: i64, connection: &ConnectionInfo) -> Result<Prepared> {
         let terms = &self.terms;
+        let budget = *self.step.get_or_insert_with(|| terms.step());
         let (Some(namespace), Some(server)) = (&self.namespace, &self.server) else {
             return Err(Error::invalid_operation("the cursor was not opened"));
         };
@@ -317,7 +350,7 @@ impl Core {
         };
         let (request, properties) = (command.request()?, command.properties());
         let session = self.session.as_ref().and_then(SessionMark::session);
-        Ok(Prepared::for_cursor(request, properties, server, terms.budget, terms.operation_id, session))
+        Ok(Prepared::for_cursor(request, properties, server, budget, terms.operation_id, session))
     }
 
     fn arrive(&mut self, fetched: Result<Executed>) -> Result<bool> {
@@ -374,12 +407,13 @@ impl Core {
         }
     }
 
-    /// Closes the cursor on its server and waits for that.
-    pub(super) async fn close(&mut self) {
+    /// Closes the cursor on its server and waits for that, for `within`, or else for as long as the operation that opened
+    /// it had.
+    pub(super) async fn close(&mut self, within: Option<Duration>) {
         self.batch = Batch::empty();
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Open(Place { id, session, lease, .. }) => {
-                let killed = match self.prepare_kill(id) {
+                let killed = match self.prepare_kill(id, within) {
                     Ok(prepared) => self.client.run(prepared, session, lease).await.map(drop),
                     Err(error) => Err(error),
                 };
@@ -397,14 +431,16 @@ impl Core {
         }
     }
 
-    fn prepare_kill(&self, id: i64) -> Result<Prepared> {
+    fn prepare_kill(&self, id: i64, within: Option<Duration>) -> Result<Prepared> {
         let (Some(namespace), Some(server)) = (&self.namespace, &self.server) else {
             return Err(Error::invalid_operation("the cursor was not opened"));
         };
         let kill = mongo_actors_protocol::command::KillCursors { namespace, cursors: &[id] };
         let (request, properties) = (kill.request()?, kill.properties());
         let session = self.session.as_ref().and_then(SessionMark::session);
-        Ok(Prepared::for_cursor(request, properties, server, Budget::Unset, self.terms.operation_id, session))
+        let limit = within.or(self.terms.timing.timeout).map(|limit| Budget::beginning_at(Instant::now(), Some(limit)));
+        let budget = limit.or(timeout::current()).unwrap_or_default();
+        Ok(Prepared::for_cursor(request, properties, server, budget, self.terms.operation_id, session))
     }
 
     /// Back to the beginning: nothing was sent yet.
@@ -412,7 +448,7 @@ impl Core {
         if self.origin.is_none() {
             return Err(Error::invalid_operation("only the cursor of a find can be rewound"));
         }
-        self.close().await;
+        self.close(None).await;
         self.state = State::Unstarted;
         (self.namespace, self.server, self.current, self.retrieved) = (None, None, None, 0);
         Ok(())

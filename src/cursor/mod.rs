@@ -14,6 +14,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bson::{Document, RawDocument};
@@ -184,7 +185,16 @@ impl<T> Cursor<T> {
     /// # Cancel safety
     /// The cursor is closed when the future is dropped.
     pub async fn close(mut self) {
-        self.core.close().await;
+        self.core.close(None).await;
+    }
+
+    /// As [`close`](Self::close), which waits for at most `timeout`. Without, that of the operation which opened the
+    /// cursor holds for the closing anew.
+    ///
+    /// # Cancel safety
+    /// The cursor is closed when the future is dropped.
+    pub async fn close_within(mut self, timeout: Duration) {
+        self.core.close(Some(timeout)).await;
     }
 
     /// Closes the cursor on its server, and goes back to before it was opened: it can be read again from the

@@ -9,7 +9,7 @@ use super::Terms;
 use crate::{
     collection::CollectionHandle,
     error::Result,
-    executor::{Call, Prepared},
+    executor::{Call, Opening, Prepared},
     session::ClientSession,
 };
 
@@ -38,7 +38,8 @@ impl FindOrigin {
     }
 
     pub(crate) fn terms(&self, prepared: &Prepared) -> Terms {
-        Terms { budget: prepared.budget, operation_id: prepared.operation.operation_id, ..self.first_terms() }
+        let Terms { budget, timing, operation_id, .. } = Terms::of(prepared);
+        Terms { budget, timing, operation_id, ..self.first_terms() }
     }
 
     /// The terms before anything was prepared.
@@ -63,6 +64,12 @@ impl FindOrigin {
                 "a cursor without a timeout ends with its session all the same, after thirty idle minutes"
             );
         }
-        self.call().in_session(session).prepare(&Find::many(self.namespace(), filter, &self.options))
+        let find = Find::many(self.namespace(), filter, &self.options);
+        self.call().in_session(session).prepare(&find)?.opening(Opening {
+            mode: self.options.timeout_mode,
+            cursor_type: self.options.cursor_type.unwrap_or_default(),
+            max_await_time: self.options.max_await_time,
+            writes: false,
+        })
     }
 }

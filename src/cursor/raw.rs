@@ -99,7 +99,7 @@ impl RawBatchCursor {
     /// # Cancel safety
     /// The cursor is closed when the future is dropped.
     pub async fn close(mut self) {
-        self.core.close().await;
+        self.core.close(None).await;
     }
 }
 

@@ -145,7 +145,7 @@ impl<T> SessionCursor<T> {
     /// The cursor is closed when the future is dropped.
     pub async fn close(mut self, session: &mut ClientSession) {
         if self.core.check_session(session).is_ok() {
-            self.core.close().await;
+            self.core.close(None).await;
         }
     }
 }

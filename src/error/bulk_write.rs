@@ -8,7 +8,7 @@ use mongo_actors_protocol::{
     error::{WriteConcernError, WriteError},
 };
 
-use super::InsertManyError;
+use super::{ErrorKind, InsertManyError};
 
 /// What failed of a bulk write to a collection, and what was done nevertheless.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +40,18 @@ pub(crate) enum Partial {
     InsertMany(InsertManyError),
     BulkWrite(BulkWriteError),
     ClientBulkWrite(ClientBulkWriteError),
+}
+
+impl Partial {
+    /// What the error of such an operation tells.
+    pub(super) fn of(kind: ErrorKind) -> Option<Self> {
+        match kind {
+            ErrorKind::InsertMany(partial) => Some(Self::InsertMany(partial)),
+            ErrorKind::BulkWrite(partial) => Some(Self::BulkWrite(partial)),
+            ErrorKind::ClientBulkWrite(partial) => Some(Self::ClientBulkWrite(partial)),
+            _ => None,
+        }
+    }
 }
 
 impl BulkWriteError {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use mongo_actors_protocol::retry::Outcome;
+use mongo_actors_protocol::retry::{Outcome, Stage};
 
-use super::{Context, Error, ErrorKind};
+use super::{Attempt, Context, Error, ErrorKind};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,6 +15,14 @@ impl fmt::Display for Error {
                 Some(source) => write!(f, "{source}; check the addresses, and whether the servers can be reached")?,
                 None => f.write_str("no suitable server was found in time")?,
             },
+            ErrorKind::OperationTimeout => {
+                write_kind(f, &inner.kind, context)?;
+                // What is behind it says all the rest.
+                if let Some(source) = &inner.source {
+                    return write!(f, ": {source}");
+                }
+                write!(f, "; {}", noticed(inner.attempts.last()))?;
+            }
             kind => write_kind(f, kind, context)?,
         }
         if inner.attempts.len() > 1 {
@@ -30,6 +38,20 @@ impl fmt::Display for Error {
             Some(partial) => write!(f, "; {partial}"),
             None => Ok(()),
         }
+    }
+}
+
+/// When it was noticed that there was no time left.
+fn noticed(attempt: Option<&Attempt>) -> &'static str {
+    let Some(attempt) = attempt.filter(|attempt| attempt.cause().is_some()) else {
+        return "that was noticed while it was in the hands of the driver";
+    };
+    match attempt.stage() {
+        Stage::Queued => "that was noticed before a server was selected",
+        Stage::Selected => "that was noticed before there was a connection",
+        Stage::CheckedOut => "that was noticed before the command was sent",
+        Stage::Writing => "that was noticed while the command was being sent",
+        _ => "that was noticed before the server replied",
     }
 }
 

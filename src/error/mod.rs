@@ -189,6 +189,27 @@ impl Error {
         self.change(|inner| inner.partial = Some(Arc::new(partial)))
     }
 
+    /// The timeout of the operation as a whole, which this error is the first sign of.
+    pub(crate) fn into_operation_timeout(self) -> Self {
+        if matches!(self.kind(), ErrorKind::OperationTimeout) {
+            return self;
+        }
+        let behind = self.clone();
+        self.change(|inner| {
+            let kind = std::mem::replace(&mut inner.kind, ErrorKind::OperationTimeout);
+            inner.partial = inner.partial.take().or_else(|| Partial::of(kind).map(Arc::new));
+            inner.source = Some(Arc::new(behind));
+        })
+    }
+
+    /// The error that made the operation run out of time, if one did.
+    fn behind(&self) -> Option<&Self> {
+        match self.kind() {
+            ErrorKind::OperationTimeout => self.0.source.as_deref().and_then(|source| source.downcast_ref()),
+            _ => None,
+        }
+    }
+
     /// Adds attempts that were made before the one that led to this error, and what is known after them.
     pub(crate) fn after(self, attempts: Vec<Attempt>, outcome: Outcome) -> Self {
         self.change(|inner| {
@@ -249,17 +270,17 @@ impl Error {
     /// The server's error code, if the error comes from a server that sent one. For several errors in one, that of the
     /// first.
     pub fn code(&self) -> Option<i32> {
-        self.kind().code().map(|(code, _)| code).filter(|code| *code != 0)
+        self.behind().unwrap_or(self).kind().code().map(|(code, _)| code).filter(|code| *code != 0)
     }
 
     /// The name of the error code, if the server sent one.
     pub fn code_name(&self) -> Option<&str> {
-        self.kind().code().map(|(_, name)| name).filter(|name| !name.is_empty())
+        self.behind().unwrap_or(self).kind().code().map(|(_, name)| name).filter(|name| !name.is_empty())
     }
 
     /// Why the write concern was not satisfied, also when it is not the main error.
     pub fn write_concern_error(&self) -> Option<&WriteConcernError> {
-        match self.kind() {
+        match self.behind().unwrap_or(self).kind() {
             ErrorKind::WriteConcern(error) | ErrorKind::WriteConcernTimeout(error) => Some(error),
             ErrorKind::InsertMany(error) => error.write_concern_errors.first(),
             ErrorKind::BulkWrite(error) => error.write_concern_errors.first(),

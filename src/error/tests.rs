@@ -165,8 +165,8 @@ fn what_was_inserted_before_is_told() {
     assert_eq!(error.partial_insert(), Some(&partial));
     assert_eq!(
         error.to_string(),
-        "the time given to \"insert\" (timeoutMS) is up; it is not known whether the server executed it; 2 documents \
-         were inserted before"
+        "the time given to \"insert\" (timeoutMS) is up; that was noticed while it was in the hands of the driver; it is \
+         not known whether the server executed it; 2 documents were inserted before"
     );
     let refused = InsertManyError { write_errors: vec![WriteError::new(2, 11000, "E11000")], ..partial };
     let error = Error::new(ErrorKind::InsertMany(refused));

@@ -36,6 +36,10 @@ pub(crate) struct Executed {
     pub(crate) home: Option<Home>,
     command: Cow<'static, str>,
     kind: OperationKind,
+    /// Whether the operation had a deadline.
+    timed: bool,
+    /// Whether there would have been another attempt if there had been time.
+    late: bool,
     server: Option<Arc<ServerAddress>>,
     /// The attempts that failed, if any.
     history: Option<Box<History>>,
@@ -66,6 +70,8 @@ impl Executed {
             body,
             command: facts.command,
             kind: facts.retry.kind,
+            timed: facts.budget.deadline().is_some(),
+            late: false,
             server: Some(server.clone()),
             home: Some(Home { server, connection, session, lease }),
             history,
@@ -90,9 +96,16 @@ impl Executed {
             home,
             command: facts.command,
             kind: facts.retry.kind,
+            timed: facts.budget.deadline().is_some(),
+            late: false,
             server: failure.server.as_ref().map(|server| Arc::new(server.address.clone())),
             history: Some(Box::new(history)),
         }
+    }
+
+    /// The same, which would have been repeated if there had been time.
+    pub(super) fn late(self) -> Self {
+        Self { late: true, ..self }
     }
 
     /// Reads the result. An error in the reply learns where it comes from.
@@ -108,12 +121,11 @@ impl Executed {
         if let Some(body) = self.body {
             error = error.with_response(Response::Reply(body));
         }
-        match self.history {
-            Some(history) => {
-                let History { attempts, outcome, labels } = *history;
-                error.with_labels(&labels).after(attempts, outcome)
-            }
-            None => error,
+        if let Some(history) = self.history {
+            let History { attempts, outcome, labels } = *history;
+            error = error.with_labels(&labels).after(attempts, outcome);
         }
+        let timed_out = self.late || (self.timed && error.is_timeout());
+        if timed_out { error.into_operation_timeout() } else { error }
     }
 }

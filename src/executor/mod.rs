@@ -8,6 +8,9 @@ mod recovery;
 mod session;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timeout_tests;
+mod timing;
 
 use std::{
     borrow::Cow,
@@ -30,12 +33,14 @@ use mongo_actors_protocol::{
 pub(crate) use self::{
     executed::{Ended, Executed, Home},
     session::Whole,
+    timing::{Opening, Timing},
 };
 use crate::{
     client::Client,
     error::{Error, ErrorKind, Result},
     session::ClientSession,
     settings::Settings,
+    timeout,
 };
 
 /// What an action says about its execution, over what it inherits.
@@ -57,6 +62,7 @@ struct Own {
     selection_criteria: bool,
     read_concern: bool,
     write_concern: bool,
+    timeout: bool,
 }
 
 /// An operation that is ready to be executed.
@@ -65,6 +71,8 @@ pub(crate) struct Prepared {
     pub(crate) operation: Operation,
     pub(crate) retry: retry::Operation,
     pub(crate) budget: Budget,
+    /// What it means for the cursor that it opens.
+    pub(crate) timing: Timing,
     /// The application's session that it runs in.
     session: Option<SharedSession>,
     /// Error 26 is success.
@@ -136,7 +144,8 @@ impl<'a> Call<'a> {
         Self { write_concern: concern.unwrap_or(self.write_concern), ..self }
     }
 
-    pub(crate) fn timeout(self, timeout: Option<Duration>) -> Self {
+    pub(crate) fn timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.own.timeout |= timeout.is_some();
         Self { timeout: timeout.or(self.timeout), ..self }
     }
 
@@ -159,9 +168,25 @@ impl<'a> Call<'a> {
         self.timeout
     }
 
-    /// The time that an operation beginning now has.
-    pub(crate) fn budget(&self) -> Budget {
-        Budget::beginning_at(Instant::now(), self.timeout)
+    /// The time that an operation beginning now has: what is left to `with_transaction`, else its own timeout or the
+    /// scope around it, whichever ends first, else what it inherits.
+    pub(crate) fn budget(&self) -> Result<Budget> {
+        let of_transaction = self.session.map_or(Budget::Unset, ClientSession::budget);
+        if of_transaction.is_set() {
+            return match self.own.timeout {
+                true => Err(Error::invalid_argument(
+                    "timeout",
+                    "with_transaction has one for all operations of its session: give it to that",
+                )),
+                false => Ok(of_transaction.within(timeout::current().unwrap_or_default())),
+            };
+        }
+        let inherited = self.timeout.map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout)));
+        Ok(match timeout::current() {
+            Some(scope) if self.own.timeout => inherited.unwrap_or_default().within(scope),
+            Some(scope) => scope,
+            None => inherited.unwrap_or_default(),
+        })
     }
 
     /// Encodes a command and resolves how it is executed.
@@ -170,7 +195,7 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn prepare_request(&self, request: Request, properties: Properties) -> Result<Prepared> {
-        self.prepare_within(request, properties, self.budget())
+        self.prepare_within(request, properties, self.budget()?)
     }
 
     /// The same for one of several commands that share their time.
@@ -184,9 +209,11 @@ impl<'a> Call<'a> {
         };
         prepared.session = self.session.map(|session| session.shared().clone());
         prepared.budget = budget;
+        prepared.timing.timeout = self.timeout.filter(|_| self.own.timeout || timeout::current().is_none());
         let operation = &mut prepared.operation;
         operation.retryability = prepared.retry.effective_retryability(self.client.retry_options());
         operation.deadline = budget.deadline();
+        operation.timed = budget.is_set();
         // With a time budget, what is left of it takes the place of the limit.
         operation.max_time = properties.max_time.filter(|_| budget == Budget::Unset);
         operation.requirements = properties.requirements;
@@ -260,21 +287,28 @@ impl<'a> Call<'a> {
 impl Prepared {
     fn new(operation: Operation, retry: retry::Operation, properties: &Properties) -> Self {
         let missing_namespace_is_success = properties.missing_namespace_is_success;
-        Self { operation, retry, budget: Budget::Unset, session: None, missing_namespace_is_success }
+        let (budget, timing) = (Budget::Unset, Timing::default());
+        Self { operation, retry, budget, timing, session: None, missing_namespace_is_success }
     }
 
     /// The same operation with another part of its documents, split by `limits`.
     pub(crate) fn with_request(&self, request: Request, limits: Limits) -> Self {
         let operation = Operation { request, limits: Some(limits), ..self.operation.clone() };
-        let &Self { retry, budget, missing_namespace_is_success, .. } = self;
-        Self { operation, retry, budget, session: self.session.clone(), missing_namespace_is_success }
+        let &Self { retry, budget, timing, missing_namespace_is_success, .. } = self;
+        Self { operation, retry, budget, timing, session: self.session.clone(), missing_namespace_is_success }
     }
 
     /// The command that commits or aborts the transaction of a session.
-    pub(crate) fn ending(client: &Client, command: &impl Command, session: &SharedSession) -> Result<Self> {
+    pub(crate) fn ending(
+        client: &Client,
+        command: &impl Command,
+        session: &SharedSession,
+        budget: Budget,
+    ) -> Result<Self> {
         let of_transaction = session.with(|state| state.transaction.options().write_concern.clone());
         let settings = Settings { write_concern: of_transaction.unwrap_or_default(), ..client.settings().clone() };
-        let mut prepared = Call::new(client, &settings).prepare(command)?;
+        let call = Call::new(client, &settings);
+        let mut prepared = call.prepare_within(command.request()?, command.properties(), budget)?;
         prepared.session = Some(session.clone());
         Ok(prepared)
     }
@@ -291,6 +325,9 @@ impl Prepared {
         let mut operation = Operation::new(request, SelectionCriteria::Address(server.clone()));
         operation.max_time = properties.max_time;
         operation.deadline = budget.deadline();
+        operation.timed = budget.is_set();
+        // Of a getMore it would be the time that the server waits for data; it is lowered where that was asked for.
+        operation.bounds_server = operation.max_time.is_some() || operation.request.name == "killCursors";
         operation.operation_id = operation_id;
         let in_transaction =
             session.as_ref().is_some_and(|session| session.with(|state| state.transaction.is_active()));
@@ -324,7 +361,7 @@ impl Client {
         session: Option<HeldSession>,
         lease: Option<Lease>,
     ) -> Result<Ended> {
-        let Prepared { operation, retry, budget, session: explicit, missing_namespace_is_success } = prepared;
+        let Prepared { operation, retry, budget, session: explicit, missing_namespace_is_success, .. } = prepared;
         let command = operation.request.name.clone();
         let facts = Facts { command, retry, budget, missing_namespace_is_success };
         if let Some(explicit) = explicit {

@@ -6,7 +6,7 @@ use mongo_actors_protocol::{
     retry::{Decision, OperationKind, Outcome, RetryPlan},
 };
 
-use super::{Ended, Executed, Facts, Prepared, executed::History, session::Within};
+use super::{Ended, Executed, Facts, Prepared, Timing, executed::History, session::Within};
 use crate::{
     client::Client,
     error::{Attempt, Context, Error, ErrorKind, Result},
@@ -42,12 +42,22 @@ pub(super) async fn recover(
         if let (Cause::LimitsExceeded(limits), []) = (setback.cause(), attempts.as_slice()) {
             let limits = *limits;
             let Facts { retry, budget, missing_namespace_is_success, .. } = facts;
+            let timing = Timing::default();
             let (operation, session) = (setback.operation, within.map(|within| within.session().clone()));
-            let prepared = Prepared { operation, retry, budget, session, missing_namespace_is_success };
+            let prepared = Prepared { operation, retry, budget, timing, session, missing_namespace_is_success };
             return Ok(Ended::TooLarge { limits, prepared: Box::new(prepared) });
         }
         match decide(&mut plan, &setback.failure, &facts, &mut attempts, within.as_deref()) {
-            Decision::GiveUp => return conclude(plan, facts, attempts, setback.session),
+            Decision::GiveUp => {
+                let late = facts.budget.deadline().is_some()
+                    && (plan.is_out_of_time() || Summary::of(&setback.failure).is_timeout());
+                let concluded = conclude(plan, facts, attempts, setback.session);
+                return match concluded {
+                    Ok(Ended::Done(executed)) if late => Ok(Ended::Done(executed.late())),
+                    Err(error) if late => Err(error.into_operation_timeout()),
+                    concluded => concluded,
+                };
+            }
             Decision::RetryNow => {}
             Decision::RetryAfter(pause) => tokio::time::sleep(pause).await,
         }

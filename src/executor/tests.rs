@@ -159,9 +159,15 @@ async fn a_missing_collection_is_fine_where_nothing_was_to_be_done() {
 
 #[tokio::test]
 async fn a_deadline_ends_the_operation_whatever_the_server_does() {
-    let server = ScriptedServer::builder().on("find", Reply::Never).start().await.unwrap();
+    let server = ScriptedServer::builder()
+        .nth("find", 0, Reply::cursor("db.things", []))
+        .on("find", Reply::Never)
+        .start()
+        .await
+        .unwrap();
     let things = things(&server).await;
-    let error = things.find_one(doc! {}).timeout(Duration::from_millis(50)).await.unwrap_err();
+    things.find_one(doc! {}).await.unwrap();
+    let error = things.find_one(doc! {}).timeout(Duration::from_millis(200)).await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
     assert_eq!(error.outcome(), Outcome::Unknown);
     let closed = things.client();

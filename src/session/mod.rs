@@ -8,11 +8,16 @@ mod start;
 mod tests;
 mod transaction;
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::Weak,
+    time::{Duration, Instant},
+};
 
 use bson::{RawDocument, RawDocumentBuf, Timestamp};
 use mongo_actors_engine::SharedSession;
 use mongo_actors_protocol::{
+    retry::Budget,
     selection::SelectionCriteria,
     session::{ClusterTime, ServerSession, SessionOptions},
     transaction::TransactionOptions,
@@ -22,11 +27,12 @@ pub use self::{
     mode::{ExplicitSession, ImplicitSession},
     repeat::TransactionAttempts,
     start::StartSession,
-    transaction::StartTransaction,
+    transaction::{AbortTransaction, CommitTransaction, StartTransaction},
 };
 use crate::{
     client::Client,
     error::{Error, Result},
+    timeout,
 };
 
 /// A session: operations that belong together. Made by [`Client::start_session`].
@@ -82,12 +88,46 @@ pub struct ClientSession {
     options: SessionOptions,
     shared: SharedSession,
     id: RawDocumentBuf,
+    limit: Option<Limit>,
+}
+
+/// The time that all operations of a session have together while `with_transaction` runs.
+struct Limit {
+    budget: Budget,
+    /// It holds for as long as this has a strong count.
+    holds: Weak<()>,
 }
 
 impl ClientSession {
     pub(crate) fn new(client: Client, options: SessionOptions, shared: SharedSession) -> Self {
         let id = shared.with(|state| state.server().map(ServerSession::id).map(ToOwned::to_owned)).unwrap_or_default();
-        Self { client, options, shared, id }
+        Self { client, options, shared, id, limit: None }
+    }
+
+    /// The time that is left for operations in it, while `with_transaction` runs.
+    pub(crate) fn budget(&self) -> Budget {
+        match &self.limit {
+            Some(limit) if limit.holds.strong_count() > 0 => limit.budget,
+            _ => Budget::Unset,
+        }
+    }
+
+    /// The time that committing, aborting or a whole transaction has, if it begins now and is given `timeout`.
+    pub(crate) fn own_budget(&self, timeout: Option<Duration>) -> Budget {
+        let default = self.options.default_timeout.or(self.client.settings().timeout);
+        let own =
+            timeout.or(default).map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout))).unwrap_or_default();
+        match timeout::current() {
+            Some(scope) if timeout.is_some() => own.within(scope),
+            Some(scope) => scope,
+            None => own,
+        }
+    }
+
+    /// The time of a commit: what is left of that of `with_transaction`, if it runs.
+    pub(crate) fn ending_budget(&self, timeout: Option<Duration>) -> Budget {
+        let running = self.budget();
+        if running.is_set() { running } else { self.own_budget(timeout) }
     }
 
     pub(crate) fn shared(&self) -> &SharedSession {
@@ -191,9 +231,24 @@ impl ClientSession {
     /// # Cancel safety
     /// When the future is dropped the session has not ended; call this again, or drop the session.
     pub async fn end(&mut self) {
+        self.end_by(None).await;
+    }
+
+    /// As [`end`](Self::end), which waits for an active transaction to be aborted for at most `timeout`. Without, the
+    /// session's default timeout holds, else the client's.
+    ///
+    /// # Cancel safety
+    /// The session is ended in the background when the future is dropped.
+    pub async fn end_within(&mut self, timeout: Duration) {
+        self.end_by(Some(timeout)).await;
+    }
+
+    async fn end_by(&mut self, timeout: Option<Duration>) {
         if self.in_transaction() && !self.has_ended() {
+            let abort = self.abort_transaction();
+            let abort = if let Some(timeout) = timeout { abort.timeout(timeout) } else { abort };
             // Nothing can be done about an error, and the server aborts by itself in the end.
-            drop(self.abort_transaction().await);
+            drop(abort.await);
         }
         self.shared.end();
     }

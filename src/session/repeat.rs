@@ -1,11 +1,14 @@
 //! Running a whole transaction, as often as it takes.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mongo_actors_protocol::transaction::{Repetition, TransactionOptions, Verdict};
 
-use super::{ClientSession, StartTransaction};
-use crate::error::{Error, ErrorKind, Result};
+use super::{ClientSession, Limit, StartTransaction};
+use crate::error::{Error, Result};
 
 impl ClientSession {
     /// Runs `operations` in a transaction and commits it, with the session's options for transactions; see
@@ -17,7 +20,9 @@ impl ClientSession {
     /// usually aborted the transaction already. Where that is not enough, use
     /// [`start_transaction`](Self::start_transaction) and [`commit_transaction`](Self::commit_transaction).
     ///
-    /// Repetition ends after two minutes, or the client's `timeoutMS`. Between attempts it pauses for a random share of
+    /// Repetition ends after two minutes, or with the timeout of the session, which is the client's by default. That
+    /// holds for all operations of the session together, which must not have one of their own then; operations that are
+    /// not given the session are not limited by it. Aborting has it anew. Between attempts it pauses for a random share of
     /// a time that grows to half a second. When `operations` itself commits or aborts, its value is returned.
     ///
     /// ```no_run
@@ -120,12 +125,13 @@ impl<'a> StartTransaction<'a> {
     /// # }
     /// ```
     pub fn attempts(self) -> TransactionAttempts<'a> {
-        let Self { session, options } = self;
-        let now = Instant::now();
-        let timeout = session.client.options().timeout.filter(|timeout| !timeout.is_zero());
-        let repetition = Repetition::new(now, timeout.and_then(|timeout| now.checked_add(timeout)));
+        let Self { session, options, timeout } = self;
+        let budget = session.own_budget(timeout);
+        let running = Arc::new(());
+        session.limit = Some(Limit { budget, holds: Arc::downgrade(&running) });
+        let repetition = Repetition::new(Instant::now(), budget.deadline());
         let pause = |repetition: &mut Repetition| repetition.next_attempt(Instant::now(), &mut rand::rng());
-        TransactionAttempts { session, options, repetition, pause, failed: None }
+        TransactionAttempts { session, options, timeout, _running: running, repetition, pause, failed: None }
     }
 }
 
@@ -134,6 +140,9 @@ impl<'a> StartTransaction<'a> {
 pub struct TransactionAttempts<'a> {
     session: &'a mut ClientSession,
     options: TransactionOptions,
+    timeout: Option<Duration>,
+    /// For as long as this is there, the session's operations share the time of the attempts.
+    _running: Arc<()>,
     pub(super) repetition: Repetition,
     /// How long to pause before the next attempt; none when there is no time for it.
     pub(super) pause: fn(&mut Repetition) -> Option<Duration>,
@@ -158,7 +167,8 @@ impl TransactionAttempts<'_> {
             (Some(pause), Some(_)) => tokio::time::sleep(pause).await,
             (_, None) => {}
         }
-        StartTransaction { session: &mut *self.session, options: self.options.clone() }.await?;
+        let Self { session, options, timeout, .. } = self;
+        StartTransaction { session, options: options.clone(), timeout: *timeout }.await?;
         Ok(self.session)
     }
 
@@ -178,7 +188,12 @@ impl TransactionAttempts<'_> {
             },
             Err(error) => {
                 if self.session.in_transaction() {
-                    self.session.abort_transaction().await?;
+                    // It has the time anew, so that nothing is left behind.
+                    let abort = self.session.abort_transaction();
+                    match self.timeout {
+                        Some(timeout) => abort.timeout(timeout).await?,
+                        None => abort.await?,
+                    }
                 }
                 let verdict = self.repetition.run_failed(Instant::now(), error.labels());
                 (error, verdict)
@@ -213,6 +228,6 @@ impl TransactionAttempts<'_> {
 /// The server stopped working on a commit because its time (`maxTimeMS`) was up.
 fn is_max_time_expired(error: &Error) -> bool {
     const MAX_TIME_MS_EXPIRED: i32 = 50;
-    matches!(error.kind(), ErrorKind::ExecutionTimeout(_))
+    error.code() == Some(MAX_TIME_MS_EXPIRED)
         || error.write_concern_error().is_some_and(|error| error.code == MAX_TIME_MS_EXPIRED)
 }

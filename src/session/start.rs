@@ -1,5 +1,7 @@
 //! Starting a session.
 
+use std::time::Duration;
+
 use bson::Timestamp;
 use mongo_actors_protocol::{error::Labels, retry::Outcome, session::SessionOptions, transaction::TransactionOptions};
 
@@ -74,6 +76,13 @@ impl StartSession<'_> {
     /// Only `find`, `aggregate` and `distinct` can be used in such a session, on servers from 5.0, and no transactions.
     pub fn snapshot(mut self, snapshot: bool) -> Self {
         self.options.snapshot = Some(snapshot);
+        self
+    }
+
+    /// Time for committing, for aborting, and for `with_transaction` as a whole (`defaultTimeoutMS`); zero is unlimited.
+    /// Default: the client's timeout.
+    pub fn default_timeout(mut self, timeout: Duration) -> Self {
+        self.options.default_timeout = Some(timeout);
         self
     }
 

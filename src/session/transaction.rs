@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mongo_actors_protocol::{
-    command::{AbortTransaction, CommitTransaction},
+    command::{AbortTransaction as AbortCommand, CommitTransaction as CommitCommand},
     concern::{ReadConcern, WriteConcern},
     selection::SelectionCriteria,
     transaction::{Ending, TransactionError, TransactionOptions},
@@ -45,7 +45,7 @@ impl ClientSession {
     /// # Cancel safety
     /// Dropping the future leaves the session as it is.
     pub fn start_transaction(&mut self) -> StartTransaction<'_> {
-        StartTransaction { session: self, options: TransactionOptions::default() }
+        StartTransaction { session: self, options: TransactionOptions::default(), timeout: None }
     }
 
     /// Commits the transaction.
@@ -64,16 +64,8 @@ impl ClientSession {
     /// # Cancel safety
     /// The transaction may or may not be committed when the future is dropped, but never in part. Calling this again
     /// tells.
-    pub async fn commit_transaction(&mut self) -> Result<()> {
-        self.check_alive()?;
-        match self.shared.with(|state| state.transaction.commit())? {
-            Ending::Nothing => Ok(()),
-            Ending::Send => {
-                let max_time = self.shared.with(|state| state.transaction.options().max_commit_time);
-                let prepared = Prepared::ending(&self.client, &CommitTransaction { max_time }, &self.shared)?;
-                self.client.execute(prepared).await?.finish(confirmed)
-            }
-        }
+    pub fn commit_transaction(&mut self) -> CommitTransaction<'_> {
+        CommitTransaction { session: self, timeout: None }
     }
 
     /// Aborts the transaction: nothing of it remains. Errors of the server are of no consequence, and not reported: it
@@ -85,15 +77,77 @@ impl ClientSession {
     ///
     /// # Cancel safety
     /// The transaction is aborted all the same when the future is dropped, sooner or later.
-    pub async fn abort_transaction(&mut self) -> Result<()> {
-        self.check_alive()?;
-        // An operation that was dropped may still be with the server, and have begun the transaction there.
-        self.shared.idle().await;
-        match self.shared.with(|state| state.transaction.abort())? {
-            Ending::Nothing => self.shared.unpin(),
+    pub fn abort_transaction(&mut self) -> AbortTransaction<'_> {
+        AbortTransaction { session: self, timeout: None }
+    }
+}
+
+/// Commits a transaction. Made by [`ClientSession::commit_transaction`].
+#[must_use = "a transaction is committed when this is awaited"]
+pub struct CommitTransaction<'a> {
+    session: &'a mut ClientSession,
+    timeout: Option<Duration>,
+}
+
+impl CommitTransaction<'_> {
+    /// The time for the commit as a whole (`timeoutMS`); zero is unlimited. Default: the session's, else the client's.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    async fn commit(self) -> Result<()> {
+        let Self { session, timeout } = self;
+        session.check_alive()?;
+        match session.shared.with(|state| state.transaction.commit())? {
+            Ending::Nothing => Ok(()),
             Ending::Send => {
-                let prepared = Prepared::ending(&self.client, &AbortTransaction, &self.shared)?;
-                if let Err(error) = self.client.execute(prepared).await {
+                let max_time = session.shared.with(|state| state.transaction.options().max_commit_time);
+                let budget = session.ending_budget(timeout);
+                let command = CommitCommand { max_time };
+                let prepared = Prepared::ending(&session.client, &command, &session.shared, budget)?;
+                session.client.execute(prepared).await?.finish(confirmed)
+            }
+        }
+    }
+}
+
+awaitable! { ['a] CommitTransaction<'a> => () {
+    fn into_future(self) -> Self::IntoFuture {
+        ActionFuture::new(self.commit())
+    }
+} }
+
+/// Aborts a transaction. Made by [`ClientSession::abort_transaction`].
+#[must_use = "a transaction is aborted when this is awaited"]
+pub struct AbortTransaction<'a> {
+    session: &'a mut ClientSession,
+    timeout: Option<Duration>,
+}
+
+impl AbortTransaction<'_> {
+    /// The time for the abort as a whole (`timeoutMS`); zero is unlimited. Default: the session's, else the client's.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    async fn abort(self) -> Result<()> {
+        let Self { session, timeout } = self;
+        session.check_alive()?;
+        let budget = session.own_budget(timeout);
+        // An operation that was dropped may still be with the server, and have begun the transaction there.
+        let idle = session.shared.idle();
+        match budget.deadline() {
+            // The server aborts by itself in the end.
+            Some(deadline) => drop(tokio::time::timeout_at(deadline.into(), idle).await),
+            None => idle.await,
+        }
+        match session.shared.with(|state| state.transaction.abort())? {
+            Ending::Nothing => session.shared.unpin(),
+            Ending::Send => {
+                let prepared = Prepared::ending(&session.client, &AbortCommand, &session.shared, budget)?;
+                if let Err(error) = session.client.execute(prepared).await {
                     tracing::debug!(target: "mongo_actors::client", %error, "a transaction was not aborted on its server");
                 }
             }
@@ -102,14 +156,29 @@ impl ClientSession {
     }
 }
 
+awaitable! { ['a] AbortTransaction<'a> => () {
+    fn into_future(self) -> Self::IntoFuture {
+        ActionFuture::new(self.abort())
+    }
+} }
+
 /// Starts a transaction. Made by [`ClientSession::start_transaction`].
 #[must_use = "a transaction is started when this is awaited"]
 pub struct StartTransaction<'a> {
     pub(super) session: &'a mut ClientSession,
     pub(super) options: TransactionOptions,
+    pub(super) timeout: Option<Duration>,
 }
 
 impl StartTransaction<'_> {
+    /// The time for all attempts together (`timeoutMS`), where the transaction is repeated by
+    /// [`and_run`](Self::and_run) or [`attempts`](Self::attempts); zero is unlimited. Operations of the session must not
+    /// have one of their own then. Default: the session's, else the client's.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
     /// Replaces all options at once.
     pub fn with_options(mut self, options: impl Into<Option<TransactionOptions>>) -> Self {
         self.options = options.into().unwrap_or_default();
@@ -142,7 +211,7 @@ impl StartTransaction<'_> {
     }
 
     async fn start(self) -> Result<()> {
-        let Self { session, options } = self;
+        let Self { session, options, .. } = self;
         session.check_alive()?;
         // What an operation that was dropped brings back must not be taken for news of this transaction.
         session.shared.idle().await;

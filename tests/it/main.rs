@@ -25,5 +25,6 @@ mod reaching;
 mod routes;
 mod sessions;
 mod srv;
+mod timeouts;
 mod tls;
 mod transactions;

@@ -154,10 +154,9 @@ impl ChangeStreamActor {
         let Some(reader) = &self.reader else { return };
         let budget = reader.fetch.budget;
         operation.deadline = budget.deadline();
-        if let (Purpose::More, Some(deadline)) = (purpose, operation.deadline) {
-            let left = deadline.saturating_duration_since(clock::now());
-            operation.max_time = operation.max_time.map(|wait| wait.min(left));
-        }
+        operation.timed = budget.is_set();
+        // Of a getMore it is the time that the server waits for events, which is only lowered.
+        operation.bounds_server = purpose != Purpose::More || operation.max_time.is_some();
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
         ticket.session = session;
         ticket.lease = lease;

@@ -209,6 +209,7 @@ impl ConnectionActor {
         let read_preference = self.read_preference(ticket, info);
         let stamp = Stamp {
             operation: &ticket.operation,
+            max_time: max_time(ticket),
             session: held.map(HeldSession::get),
             txn_number: ticket.txn_number,
             transaction: None,
@@ -245,6 +246,7 @@ impl ConnectionActor {
         let read_preference = self.read_preference(ticket, info);
         let stamp = Stamp {
             operation,
+            max_time: max_time(ticket),
             session: state.server(),
             txn_number: ticket.txn_number,
             transaction: state.transaction.stamp(turn.ending),
@@ -283,6 +285,9 @@ impl ConnectionActor {
     fn exchange_deadline(&self, ticket: &Ticket, now: Instant) -> Option<ExchangeDeadline> {
         if let Some(at) = ticket.operation.deadline {
             return Some(ExchangeDeadline { at, limit: DeadlineKind::Operation });
+        }
+        if ticket.operation.timed {
+            return None;
         }
         let limit = self.plan.shared.settings.options.socket_timeout.filter(|limit| !limit.is_zero())?;
         Some(ExchangeDeadline { at: now + limit, limit: DeadlineKind::Socket(limit) })
@@ -534,10 +539,30 @@ impl ConnectionActor {
     }
 }
 
+/// The unit of `maxTimeMS`, which is no limit when it is 0.
+const SHORTEST_TIME: Duration = Duration::from_millis(1);
+
+/// What is left to the server until the deadline, after the way there and back; zero without a deadline.
+fn server_time(ticket: &Ticket) -> Duration {
+    let left = ticket.operation.deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
+    let way = ticket.server.as_ref().map_or(Duration::ZERO, |server| server.min_round_trip_time);
+    left.unwrap_or_default().saturating_sub(way)
+}
+
+/// What is sent as `maxTimeMS`.
+fn max_time(ticket: &Ticket) -> Option<Duration> {
+    let operation = &ticket.operation;
+    if operation.deadline.is_none() || !operation.bounds_server {
+        return operation.max_time;
+    }
+    let left = server_time(ticket).max(SHORTEST_TIME);
+    Some(operation.max_time.map_or(left, |limit| limit.min(left)))
+}
+
 /// What can be known to be wrong before anything is sent.
 fn admit(ticket: &Ticket, info: &ConnectionInfo) -> Result<(), Cause> {
     let operation = &ticket.operation;
-    if operation.deadline.is_some_and(|deadline| deadline <= clock::now()) {
+    if operation.deadline.is_some() && server_time(ticket) < SHORTEST_TIME {
         return Err(Cause::DeadlinePassed);
     }
     operation.check_requirements(info.max_wire_version).map_err(Cause::Unsupported)?;

@@ -28,7 +28,7 @@ pub(super) async fn authenticate(
         Some(begun) => begun,
         None => {
             let conversation = begin(mechanism, credential)?;
-            let reply = handshake::command(shared, link, &conversation.first_command()).await?;
+            let reply = handshake::timed_command(shared, link, &conversation.first_command()).await?;
             (conversation, reply.as_document().to_owned())
         }
     };
@@ -44,7 +44,7 @@ pub(super) async fn authenticate(
                 conversation.with_keys(keys)?
             }
         };
-        reply = handshake::command(shared, link, &next).await?.as_document().to_owned();
+        reply = handshake::timed_command(shared, link, &next).await?.as_document().to_owned();
     }
 }
 

@@ -50,7 +50,8 @@ pub(super) async fn establish(
         hello.compressors = &shared.settings.compressors;
         hello.speculative_authenticate = speculative.as_deref();
         hello.sasl_supported_mechs = credential.and_then(Conversation::user_to_negotiate);
-        handshake::first_hello(&shared, &address, &mut link, &hello).await?
+        let limit = handshake::operation_timeout(&shared).or(handshake::connect_timeout(&shared));
+        handshake::first_hello(&shared, &address, &mut link, &hello, limit).await?
     };
     let document = reply.as_document();
     let mut read = HandshakeReply::read(document, false).map_err(|error| refused(error.to_string()))?;

@@ -38,16 +38,26 @@ pub(crate) async fn connect(shared: &Shared, address: &Arc<ServerAddress>) -> Re
     Ok(Link::new(transport, Limits::default().max_message_size))
 }
 
-/// Sends the first `hello` and returns the reply if it is `ok`.
+/// Sends the first `hello` and returns the reply if it is `ok`. Waits for it at most `limit`.
 pub(crate) async fn first_hello(
     shared: &Shared,
     address: &Arc<ServerAddress>,
     link: &mut Link,
     hello: &FirstHello<'_>,
+    limit: Option<Duration>,
 ) -> Result<ReplyBody, EstablishError> {
     let request = hello.request();
-    let outcome = within(connect_timeout(shared), command(shared, link, &request)).await;
+    let outcome = within(limit, command(shared, link, &request)).await;
     outcome.map_err(|fault| failed(address, EstablishStep::Handshake, fault))
+}
+
+/// Runs a command that makes a connection of the pool ready, for which `timeoutMS` of the client holds if there is one.
+pub(crate) async fn timed_command(
+    shared: &Shared,
+    link: &mut Link,
+    request: &Request,
+) -> Result<ReplyBody, EstablishFault> {
+    within(operation_timeout(shared), command(shared, link, request)).await
 }
 
 /// Runs a command outside of any operation. A reply that is not `ok` is an error.
@@ -74,6 +84,11 @@ pub(crate) async fn command(shared: &Shared, link: &mut Link, request: &Request)
         Some(error) => Err(EstablishFault::Command(Arc::new(error))),
         None => Ok(reply),
     }
+}
+
+/// `timeoutMS` of the client; none when it is unset or 0. Monitors do without.
+pub(crate) fn operation_timeout(shared: &Shared) -> Option<Duration> {
+    shared.settings.options.timeout.filter(|limit| !limit.is_zero())
 }
 
 /// `connectTimeoutMS`; none when it is 0.

@@ -1,5 +1,7 @@
 //! What is appended to a command when its connection is known.
 
+use std::time::Duration;
+
 use bson::{RawDocument, RawDocumentBuf, raw::cstr};
 use mongo_actors_protocol::{
     concern::{ReadConcern, WriteConcern},
@@ -15,6 +17,7 @@ use crate::ticket::Operation;
 /// Everything that only the connection knows about a command.
 pub(super) struct Stamp<'a> {
     pub(super) operation: &'a Operation,
+    pub(super) max_time: Option<Duration>,
     pub(super) session: Option<&'a ServerSession>,
     /// The number of a write that may be repeated, outside of transactions.
     pub(super) txn_number: Option<i64>,
@@ -45,7 +48,7 @@ impl Stamp<'_> {
         if let Some(concern) = operation.write_concern.as_ref().filter(|concern| !concern.is_server_default()) {
             append(&mut writer, |to| WriteConcern::append_to(concern, to));
         }
-        if let Some(limit) = operation.max_time {
+        if let Some(limit) = self.max_time {
             writer.int64(cstr!("maxTimeMS"), i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
         }
         writer.string(cstr!("$db"), &operation.request.database);

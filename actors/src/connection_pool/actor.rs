@@ -1,6 +1,6 @@
 //! The pool's handlers: each tells the machine what happened, then does what the machine asks for.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use actix::{Actor, Addr, AsyncContext, Handler, Supervised};
 use mongo_actors_protocol::{
@@ -21,7 +21,7 @@ use crate::{
     },
     session_pool::SessionPoolActor,
     shared::{Shared, Token},
-    ticket::{Lease, PooledConnection},
+    ticket::{Lease, PooledConnection, Ticket},
     topology::{ConnectionLost, Execute, PoolRestarted, TopologyActor},
 };
 
@@ -209,12 +209,24 @@ impl SupervisedActor for ConnectionPoolActor {
     }
 }
 
+impl ConnectionPoolActor {
+    /// With `timeoutMS` set, selection and check-out share `serverSelectionTimeoutMS`, and `waitQueueTimeoutMS` does
+    /// not hold.
+    fn check_out_deadline(&self, ticket: &Ticket) -> Option<Instant> {
+        if !ticket.operation.timed {
+            return ticket.operation.deadline;
+        }
+        let limit = ticket.entered + self.plan.shared.settings.options.server_selection_timeout;
+        Some(ticket.operation.deadline.map_or(limit, |deadline| deadline.min(limit)))
+    }
+}
+
 impl Handler<CheckOut> for ConnectionPoolActor {
     type Result = ();
 
     fn handle(&mut self, waiter: CheckOut, ctx: &mut Context<Self>) {
         let deadline = match &waiter {
-            CheckOut::Ticket(ticket) => ticket.operation.deadline,
+            CheckOut::Ticket(ticket) => self.check_out_deadline(ticket),
             CheckOut::Bare(_) => None,
         };
         self.tell(ctx, |pool| pool.check_out(clock::now(), waiter, deadline));

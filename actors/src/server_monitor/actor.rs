@@ -285,7 +285,8 @@ async fn first_hello(shared: &Shared, address: &Arc<ServerAddress>) -> Result<(L
     let mut hello = FirstHello::new(&metadata);
     hello.stable_api = shared.settings.options.server_api.is_some();
     let started = clock::now();
-    let body = handshake::first_hello(shared, address, &mut link, &hello).await.map_err(failed)?;
+    let limit = handshake::connect_timeout(shared);
+    let body = handshake::first_hello(shared, address, &mut link, &hello, limit).await.map_err(failed)?;
     let answer = read(address, body, started, false)?;
     Ok((link, answer))
 }

@@ -83,8 +83,12 @@ pub struct Operation {
     pub session: SessionUse,
     /// When the caller's patience ends, whatever the operation is doing then.
     pub deadline: Option<Instant>,
+    /// Whether `timeoutMS` is set, even to no limit: then `waitQueueTimeoutMS` and `socketTimeoutMS` do not hold.
+    pub timed: bool,
     /// Sent as `maxTimeMS`.
     pub max_time: Option<Duration>,
+    /// Whether `maxTimeMS` is sent, or lowered, so that the server stops before the deadline.
+    pub bounds_server: bool,
     /// Checked against the server that was selected, before anything is sent.
     pub requirements: Vec<Requirement>,
     /// What `request` was split by; none when its size does not depend on limits.
@@ -108,7 +112,9 @@ impl Operation {
             write_concern: None,
             session: SessionUse::Implicit,
             deadline: None,
+            timed: false,
             max_time: None,
+            bounds_server: true,
             requirements: Vec::new(),
             limits: None,
             operation_id: 0,

@@ -27,6 +27,8 @@ pub struct AggregateOptions {
     pub collation: Option<Collation>,
     /// Attached to the command in profiler, logs and `currentOp`. Any BSON from 4.4, before that a string.
     pub comment: Option<Bson>,
+    /// What the operation's timeout means for the cursor. Not sent.
+    pub timeout_mode: Option<super::TimeoutMode>,
     /// The index to use, except in `$lookup` and `$graphLookup`.
     pub hint: Option<Hint>,
     /// How long the server waits for new documents in a `getMore` of a tailable cursor that awaits data, as that of a
@@ -156,6 +158,7 @@ mod tests {
 
     fn every_option() -> AggregateOptions {
         AggregateOptions {
+            timeout_mode: None,
             allow_disk_use: Some(false),
             batch_size: Some(0),
             bypass_document_validation: Some(true),

@@ -25,6 +25,17 @@ pub enum CursorType {
     Exhaust,
 }
 
+/// What a timeout (`timeoutMS`) of an operation that opens a cursor means for the cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TimeoutMode {
+    /// It is the time for the operation and everything that is read from the cursor. The default, except for tailable
+    /// cursors.
+    CursorLifetime,
+    /// It is the time for the operation, and again for each time that the cursor is asked for a document.
+    Iteration,
+}
+
 /// Options of `find`. An option that is none is not sent.
 #[derive(Clone, Debug, Default)]
 pub struct FindOptions {
@@ -36,6 +47,8 @@ pub struct FindOptions {
     pub batch_size: Option<u32>,
     /// Attached to the command in profiler, logs and `currentOp`. Any BSON from 4.4, before that a string.
     pub comment: Option<Bson>,
+    /// What the operation's timeout means for the cursor. Not sent.
+    pub timeout_mode: Option<TimeoutMode>,
     /// What happens at the end of the results. Default: [`CursorType::NonTailable`].
     pub cursor_type: Option<CursorType>,
     /// The index to use. Needed with `min` and `max`.
@@ -339,6 +352,7 @@ mod tests {
     #[test]
     fn every_option_is_sent() {
         let options = FindOptions {
+            timeout_mode: None,
             allow_disk_use: Some(true),
             allow_partial_results: Some(true),
             batch_size: Some(5),

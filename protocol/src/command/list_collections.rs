@@ -20,6 +20,8 @@ pub struct ListCollectionsOptions {
     /// Attached to the command in profiler, logs and `currentOp`; its `getMore`s inherit it. Any BSON. Servers from
     /// 4.4.
     pub comment: Option<Bson>,
+    /// What the operation's timeout means for the cursor. Not sent.
+    pub timeout_mode: Option<super::TimeoutMode>,
 }
 
 /// The `listCollections` command. Its reply is a [`CursorReply`](super::CursorReply) of [`CollectionSpecification`]s.
@@ -137,6 +139,7 @@ mod tests {
         let request = ListCollections::full("db", &plain).request().unwrap();
         assert_eq!(request.body, rawdoc! { "listCollections": 1, "cursor": {} });
         let options = ListCollectionsOptions {
+            timeout_mode: None,
             filter: Some(doc! { "name": "a" }),
             batch_size: Some(2),
             authorized_collections: Some(true),

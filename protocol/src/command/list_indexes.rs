@@ -17,6 +17,8 @@ pub struct ListIndexesOptions {
     /// Attached to the command, and to each `getMore` of its cursor, in profiler, logs and `currentOp`. Any BSON.
     /// Servers from 4.4.
     pub comment: Option<Bson>,
+    /// What the operation's timeout means for the cursor. Not sent.
+    pub timeout_mode: Option<super::TimeoutMode>,
 }
 
 /// The `listIndexes` command. Its reply is a [`CursorReply`](super::CursorReply) of [`IndexModel`](super::IndexModel)s;
@@ -67,6 +69,7 @@ mod tests {
         let list = ListIndexes { namespace: &namespace, options: &plain };
         assert_eq!(list.request().unwrap().body, rawdoc! { "listIndexes": "coll", "cursor": {} });
         let options = ListIndexesOptions {
+            timeout_mode: None,
             max_time: Some(Duration::from_secs(1)),
             batch_size: Some(2),
             comment: Some(Bson::from("c")),

@@ -77,7 +77,7 @@ pub use self::{
     end_sessions::EndSessions,
     end_transaction::{AbortTransaction, CommitTransaction},
     explain::{Explain, ExplainOptions, ExplainVerbosity},
-    find::{CursorType, Find, FindOneOptions, FindOptions},
+    find::{CursorType, Find, FindOneOptions, FindOptions, TimeoutMode},
     find_and_modify::{
         FindAndModify, FindOneAndDeleteOptions, FindOneAndReplaceOptions, FindOneAndUpdateOptions, ReturnDocument,
     },

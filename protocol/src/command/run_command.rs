@@ -30,6 +30,8 @@ pub struct RunCursorCommandOptions {
     pub max_time: Option<Duration>,
     /// Attached to each `getMore` in profiler, logs and `currentOp`. Any BSON. Servers from 4.4.
     pub comment: Option<Bson>,
+    /// What the operation's timeout means for the cursor. Not sent.
+    pub timeout_mode: Option<super::TimeoutMode>,
 }
 
 /// A command that the user wrote. It is sent as it is, and never retried for what the server answers.

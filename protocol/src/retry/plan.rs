@@ -56,6 +56,7 @@ pub struct RetryPlan<E> {
     deprioritized: Vec<ServerAddress>,
     outcome: Outcome,
     only_overload: bool,
+    out_of_time: bool,
     reported: Option<E>,
 }
 
@@ -71,6 +72,7 @@ impl<E> RetryPlan<E> {
             deprioritized: Vec::new(),
             outcome: Outcome::NotSent,
             only_overload: true,
+            out_of_time: false,
             reported: None,
         }
     }
@@ -114,7 +116,11 @@ impl<E> RetryPlan<E> {
         if overload {
             self.most_retries = self.options.max_adaptive_retries;
         }
-        if self.retries >= self.most_retries || self.budget.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.retries >= self.most_retries {
+            return Decision::GiveUp;
+        }
+        if self.budget.deadline().is_some_and(|deadline| deadline <= now) {
+            self.out_of_time = true;
             return Decision::GiveUp;
         }
         let retry = self.retries + 1;
@@ -148,6 +154,11 @@ impl<E> RetryPlan<E> {
     /// of a transaction's first command is still the first, and that of a commit keeps its write concern.
     pub fn only_overload_errors(&self) -> bool {
         self.only_overload
+    }
+
+    /// Whether there would be another attempt if there were time.
+    pub fn is_out_of_time(&self) -> bool {
+        self.out_of_time
     }
 
     /// The error to report, none before the first failure.

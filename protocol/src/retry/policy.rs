@@ -135,6 +135,21 @@ impl Budget {
         }
     }
 
+    /// The same, but no longer than `other`.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Until(one), Self::Until(another)) => Self::Until(one.min(another)),
+            (Self::Unset, other) | (Self::Unlimited, other @ Self::Until(_)) => other,
+            (budget, _) => budget,
+        }
+    }
+
+    /// Whether `timeoutMS` is set, so that it takes the place of all other limits of time.
+    pub fn is_set(self) -> bool {
+        self != Self::Unset
+    }
+
     /// When the time is up.
     pub fn deadline(self) -> Option<Instant> {
         match self {

@@ -1,5 +1,7 @@
 //! What an explicit session knows.
 
+use std::time::Duration;
+
 use bson::{RawDocument, RawDocumentBuf, Timestamp, raw::cstr};
 
 use super::{ClusterTime, ServerSession};
@@ -25,6 +27,9 @@ pub struct SessionOptions {
     pub snapshot: Option<bool>,
     /// The point in time; only together with `snapshot`. Default: that of the first read.
     pub snapshot_time: Option<Timestamp>,
+    /// Time for committing, for aborting, and for `with_transaction` as a whole (`defaultTimeoutMS`); zero is unlimited.
+    /// Default: the client's timeout.
+    pub default_timeout: Option<Duration>,
 }
 
 /// Options of a session that contradict each other.

@@ -3,6 +3,8 @@
 
 mod causal_consistency;
 mod change_streams;
+mod client_backpressure;
+mod client_side_operations_timeout;
 mod crud;
 mod sessions;
 mod transactions;
