@@ -68,7 +68,7 @@ fn holds(what: &str, expected: Option<bool>, actual: bool) -> Outcome {
 
 /// Whether the error does not come from a reply.
 fn is_client_error(error: &Error) -> bool {
-    error.server_response().is_none() && error.code().is_none()
+    error.code().is_none() && !error.is_operation_failure()
 }
 
 /// Looks for `text` in what the error and the server say, ignoring case.

@@ -87,7 +87,8 @@ async fn aggregate(database: &Database, mut arguments: Arguments, session: Sessi
 }
 
 async fn create_collection(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
-    let mut create = in_session!(database.create_collection(arguments.require::<String>("collection")?), session);
+    let name: String = arguments.require("collection")?;
+    let mut create = in_session!(database.create_collection(&name), session);
     if let Some(seconds) = arguments.take::<u64>("expireAfterSeconds")? {
         create = create.expire_after_seconds(Duration::from_secs(seconds));
     }
@@ -103,7 +104,7 @@ async fn create_collection(database: &Database, mut arguments: Arguments, sessio
     }
     arguments.finish()?;
     create.await?;
-    Ok(Value::Nothing)
+    Ok(Value::Collection(database.collection(&name)))
 }
 
 async fn drop_collection(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {

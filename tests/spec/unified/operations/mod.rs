@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bson::{Bson, Document};
 use futures_util::future::LocalBoxFuture;
-use mongo_actors::ClientSession;
+use mongo_actors::{ClientSession, Collection};
 
 pub(super) use self::{results::partial_result, session::transaction_options};
 
@@ -38,6 +38,8 @@ pub(super) enum Value {
     Bson(Bson),
     /// What an iterable gave; each is a root-level document.
     Documents(Vec<Document>),
+    /// A collection that was created.
+    Collection(Collection<Document>),
     /// A cursor.
     Cursor(CursorEntity),
 }
@@ -100,6 +102,7 @@ fn verify(context: &Context, expected: &Bson, value: &Value) -> Outcome {
             let array = documents.iter().cloned().map(Bson::Document).collect();
             matcher.matches(expected, Some(&Bson::Array(array)), Level::RootElements)
         }
+        Value::Collection(_) => Err(failure!("a collection cannot be compared with {expected}")),
         Value::Cursor(_) => Err(failure!("a cursor cannot be compared with {expected}")),
     }
 }
@@ -109,6 +112,7 @@ fn save(context: &Context, name: &str, value: Value) -> Outcome {
         Value::Nothing => return Err(failure!("there is no result to save as {name}")),
         Value::Bson(value) => Entity::Bson(value),
         Value::Documents(documents) => Entity::Bson(documents.into()),
+        Value::Collection(collection) => Entity::Collection(collection),
         Value::Cursor(cursor) => Entity::Cursor(Arc::new(cursor)),
     };
     context.entities.insert(name, entity)
