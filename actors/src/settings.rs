@@ -30,6 +30,8 @@ pub struct EngineSettings {
     pub selector: Option<ServerSelector>,
     /// Who listens to events.
     pub listeners: Listeners,
+    /// The most bytes of a document that a log message shows; none for what the environment says, else 1000.
+    pub max_log_document_len: Option<usize>,
     /// Where the actors that operations pass through live; none for what suits the thread that builds the client.
     pub placement: Option<Placement>,
     /// How often an actor may crash before its parent takes over.
@@ -121,6 +123,7 @@ impl EngineSettings {
             options: Arc::new(options),
             selector: None,
             listeners: Listeners::default(),
+            max_log_document_len: None,
             placement: None,
             restart_budget: RestartBudget::default(),
             stay_down: false,
@@ -146,7 +149,9 @@ impl EngineSettings {
         }
         let mechanism = options.credential.as_ref().and_then(|credential| credential.mechanism);
         match mechanism.filter(|mechanism| !Conversation::speaks(*mechanism)) {
-            Some(_) => unavailable("authMechanism", "this mechanism", "use SCRAM-SHA-256, MONGODB-X509 or PLAIN"),
+            Some(_) => {
+                unavailable("authMechanism", "this mechanism", "use SCRAM-SHA-256, MONGODB-X509, MONGODB-AWS or PLAIN")
+            }
             None => Ok(()),
         }
     }

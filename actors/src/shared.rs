@@ -67,7 +67,7 @@ impl Shared {
         let tls = settings.tls()?;
         let nothing_known = Topology::new(TopologySettings::from(&*settings.options), ObjectId::new());
         Ok(Self {
-            events: EventSink::start(settings.listeners.clone())?,
+            events: EventSink::start(settings.listeners.clone(), settings.max_log_document_len)?,
             settings,
             description: ArcSwap::new(nothing_known.description().clone()),
             cluster_time: ArcSwapOption::empty(),

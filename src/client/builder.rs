@@ -49,6 +49,7 @@ pub struct ClientBuilder {
     selector: Option<ServerSelector>,
     placement: Option<Placement>,
     restart_budget: Option<RestartBudget>,
+    max_log_document_len: Option<usize>,
 }
 
 /// Setters that the builder of the options has, too.
@@ -247,6 +248,17 @@ impl ClientBuilder {
         self
     }
 
+    /// The most bytes of a command, a reply or a failure that a log message shows. Default: 1000, or what the
+    /// environment variable `MONGODB_LOG_MAX_DOCUMENT_LENGTH` says.
+    ///
+    /// The client writes its log messages to the [`tracing`] subscriber that is in force where it is built, with the
+    /// targets `mongo_actors::command`, `mongo_actors::connection`, `mongo_actors::server_selection` and
+    /// `mongo_actors::topology`, mostly at the level `DEBUG`.
+    pub fn max_log_document_len(mut self, bytes: usize) -> Self {
+        self.max_log_document_len = Some(bytes);
+        self
+    }
+
     /// Makes the client. Asks no server, and not DNS either: see [`connect`](Self::connect) for `mongodb+srv`.
     ///
     /// # Errors
@@ -284,10 +296,11 @@ impl ClientBuilder {
 
     /// The options, and what makes the engine's settings of them.
     fn split(self) -> Result<(ClientOptions, impl FnOnce(ClientOptions) -> EngineSettings)> {
-        let Self { options, listeners, selector, placement, restart_budget } = self;
+        let Self { options, listeners, selector, placement, restart_budget, max_log_document_len } = self;
         let settings = move |options| {
             let mut settings = EngineSettings::new(options);
             settings.listeners = listeners;
+            settings.max_log_document_len = max_log_document_len;
             settings.selector = selector;
             settings.placement = placement;
             if let Some(budget) = restart_budget {

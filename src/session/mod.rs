@@ -1,5 +1,6 @@
 //! Explicit sessions: operations that belong together, and transactions.
 
+mod inspection;
 mod mode;
 mod repeat;
 mod start;

@@ -208,6 +208,33 @@ async fn what_is_not_there_is_refused_by_name() {
     }
 }
 
+#[tokio::test]
+async fn aws_signs_what_the_server_asks_for() {
+    let server = ScriptedServer::builder()
+        .with("saslStart", |command| {
+            let first = Document::from_reader(plain_payload(command).as_slice()).unwrap();
+            let nonce = [first.get_binary_generic("r").unwrap().as_slice(), &[7; 32]].concat();
+            let challenge = doc! { "s": binary(nonce), "h": "sts.eu-west-1.amazonaws.com" }.to_vec().unwrap();
+            Reply::document(doc! { "conversationId": 1, "done": false, "payload": binary(challenge), "ok": 1 })
+        })
+        .on("saslContinue", Reply::document(doc! { "conversationId": 1, "done": true, "payload": binary(""), "ok": 1 }))
+        .start()
+        .await
+        .unwrap();
+    let uri = server.uri().replace("mongodb://", "mongodb://AKIDEXAMPLE:c3cr3t@")
+        + "?authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:t0ken";
+    let client = Client::with_uri_str(&uri).await.unwrap();
+    ping(&client).await.unwrap();
+    client.close().await;
+    let second = server.received_named("saslContinue").remove(0);
+    assert_eq!(second.database, "$external");
+    let second = Document::from_reader(plain_payload(&second).as_slice()).unwrap();
+    let authorization = second.get_str("a").unwrap();
+    assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{authorization}");
+    assert!(authorization.contains("/eu-west-1/sts/aws4_request") && !authorization.contains("c3cr3t"));
+    assert_eq!(second.get_str("t").unwrap(), "t0ken");
+}
+
 /// Commands and their failures, by name.
 #[derive(Default)]
 struct Diary(Mutex<Vec<String>>);

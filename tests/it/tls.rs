@@ -107,6 +107,17 @@ async fn an_intermediate_authority_is_known_by_its_root() {
 }
 
 #[tokio::test]
+async fn a_server_may_show_the_trusted_certificate_itself() {
+    let (authority, other) = (TlsAuthority::new().unwrap(), TlsAuthority::new().unwrap());
+    let tls = ServerTls::with_certificate(&authority, authority.own_certificate().unwrap()).unwrap();
+    let server = scripted(tls).await;
+    assert_refused(ping(&server, trusting(&other)).await, &server, "certificate");
+    let list = authority.revocation_list(&[]).unwrap();
+    assert_refused(ping(&server, trusting(&authority).with_crl_file(list)).await, &server, "certificate");
+    ping(&server, trusting(&authority)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_certificate_must_be_that_of_the_host() {
     let authority = TlsAuthority::new().unwrap();
     let other = TlsAuthority::new().unwrap();

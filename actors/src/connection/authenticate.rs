@@ -1,7 +1,10 @@
 //! Proving the client's credential to a server, on a new connection or once more on an old one.
 
+use std::{borrow::Cow, env, time::SystemTime};
+
 use bson::RawDocumentBuf;
 use mongo_actors_protocol::auth::{
+    aws,
     conversation::{Conversation, ConversationError, Step},
     credential::{AuthMechanism, Credential},
     scram::{ClientKeys, KeyDerivation},
@@ -12,7 +15,12 @@ use crate::{failure::EstablishFault, shared::Shared};
 
 /// Begins a conversation about the credential.
 pub(super) fn begin(mechanism: AuthMechanism, credential: &Credential) -> Result<Conversation, EstablishFault> {
-    Ok(Conversation::begin(mechanism, credential, &mut rand::rng())?)
+    let credential = match mechanism {
+        // Read anew each time: something may have renewed them.
+        AuthMechanism::MongoDbAws => aws::with_environment(credential, |name| env::var(name).ok()),
+        _ => Cow::Borrowed(credential),
+    };
+    Ok(Conversation::begin(mechanism, &credential, SystemTime::now(), &mut rand::rng())?)
 }
 
 /// Leads a conversation to its end. `begun` is one whose first command was sent in the hello already, with the reply.

@@ -1,4 +1,4 @@
-//! Delivers events to listeners, on a thread of its own.
+//! Delivers events to listeners, on a thread of its own, and to the log.
 //!
 //! Accepts: events, from any actor, through [`EventSink`].
 //! Sends: nothing to actors; calls the application's listeners.
@@ -6,6 +6,7 @@
 //! Invariant: every listener sees the events of its kind in the order they happened; the queue is bounded.
 //! If it dies: it does not; a listener that panics is contained and named in the log.
 
+mod log;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -22,11 +23,13 @@ use mongo_actors_protocol::{
         CommandEvent, CommandListener, Delivery, HeartbeatEvent, HeartbeatListener, PoolListener, ServerListener,
         TopologyListener, deliver_pool_event, deliver_sdam_event,
     },
-    sdam::SdamEvent,
+    sdam::{SdamEvent, TopologyDescription},
 };
 use tokio::sync::oneshot;
 
-use self::queue::Queue;
+pub(crate) use self::log::SelectionLog;
+use self::{log::Log, queue::Queue};
+use crate::ticket::Operation;
 
 /// Events that may wait for slow listeners. Beyond that the oldest are dropped, and counted.
 const CAPACITY: usize = 16 * 1024;
@@ -80,6 +83,7 @@ enum Entry {
 pub(crate) struct EventSink {
     listeners: Arc<Listeners>,
     queue: Option<Arc<Sender>>,
+    log: Arc<Log>,
 }
 
 /// Ends the queue when the last sink is gone.
@@ -96,27 +100,28 @@ impl EventSink {
     ///
     /// # Errors
     /// The operating system's, when it grants no thread.
-    pub(crate) fn start(listeners: Listeners) -> std::io::Result<Self> {
+    pub(crate) fn start(listeners: Listeners, max_log_document_len: Option<usize>) -> std::io::Result<Self> {
         let listeners = Arc::new(listeners);
+        let log = Arc::new(Log::new(max_log_document_len));
         if !listeners.want(Delivery::Queued) {
-            return Ok(Self { listeners, queue: None });
+            return Ok(Self { listeners, queue: None, log });
         }
         let queue = Arc::new(Queue::new(CAPACITY));
         let (entries, audience) = (queue.clone(), listeners.clone());
         thread::Builder::new()
             .name("mongo-actors-events".to_owned())
             .spawn(move || deliver_all(&entries, &audience))?;
-        Ok(Self { listeners, queue: Some(Arc::new(Sender(queue))) })
+        Ok(Self { listeners, queue: Some(Arc::new(Sender(queue))), log })
     }
 
     /// Whether command events are worth building.
     pub(crate) fn wants_commands(&self) -> bool {
-        !self.listeners.command.is_empty()
+        !self.listeners.command.is_empty() || self.log.wants_commands()
     }
 
     /// Whether pool events are worth building.
     pub(crate) fn wants_pools(&self) -> bool {
-        !self.listeners.pool.is_empty()
+        !self.listeners.pool.is_empty() || self.log.wants_pools()
     }
 
     pub(crate) fn publish_command(&self, event: CommandEvent) {
@@ -135,7 +140,23 @@ impl EventSink {
         self.publish(Event::Sdam(event));
     }
 
+    /// The log of one server selection.
+    pub(crate) fn selection<'a>(
+        &'a self,
+        operation: &'a Operation,
+        topology: &'a TopologyDescription,
+    ) -> SelectionLog<'a> {
+        SelectionLog {
+            log: &self.log,
+            operation: &operation.request.name,
+            operation_id: operation.operation_id,
+            criteria: &operation.criteria,
+            topology,
+        }
+    }
+
     fn publish(&self, event: Event) {
+        self.log.write(&event);
         self.listeners.deliver(&event, Delivery::Inline);
         if let Some(queue) = &self.queue {
             queue.0.push(Entry::Event(event));

@@ -54,6 +54,8 @@ pub(crate) struct ServerMonitorActor {
     /// The reply that the next success event shows.
     last_reply: Option<ReplyBody>,
     server_connection_id: Option<i64>,
+    /// The number of the connection that checks are made on, or will be.
+    connection: u32,
 }
 
 /// A connection, idle or lent to the one future that uses it.
@@ -114,6 +116,7 @@ impl ServerMonitorActor {
             rtt: Line::default(),
             last_reply: None,
             server_connection_id: None,
+            connection: 1,
         }
     }
 
@@ -159,6 +162,7 @@ impl ServerMonitorActor {
 
     fn heartbeat(&self, awaited: bool) -> HeartbeatInfo {
         let mut info = HeartbeatInfo::new(self.plan.address.clone(), awaited);
+        info.driver_connection_id = Some(self.connection);
         info.server_connection_id = self.server_connection_id;
         info
     }
@@ -191,7 +195,11 @@ impl ServerMonitorActor {
                 let (reply, duration, more) = (answer.reply, answer.duration, answer.more_to_come);
                 self.tell(ctx, |machine| machine.hello_received(clock::now(), &reply, duration, more));
             }
-            Err(error) => self.tell(ctx, |machine| machine.check_failed(clock::now(), error)),
+            Err(error) => {
+                self.tell(ctx, |machine| machine.check_failed(clock::now(), error));
+                self.connection += 1;
+                self.server_connection_id = None;
+            }
         }
     }
 

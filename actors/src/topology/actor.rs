@@ -29,6 +29,7 @@ use crate::{
         AbandonServer, CheckOut, ClearPool, ClosePool, ConnectionPoolActor, ConnectionRefused, FlushPool, MarkReady,
         PoolPlan, Renew, SurrenderSessions, WarmUp,
     },
+    event_publisher::SelectionLog,
     failure::{Cause, EstablishFault, EstablishStep},
     runtime::{ActorPath, Birth, Child, Context, Death, Home, Obituary, Role, SupervisedActor, clock, start},
     server_monitor::{CancelCheck, MonitorPlan, ProbeSuperseded, Reports, RequestCheck, ServerMonitorActor},
@@ -220,11 +221,18 @@ impl TopologyActor {
             return;
         }
         match self.select(&waiting.seeker) {
-            Ok(Some(server)) => self.route(waiting.seeker, server),
-            Err(error) => waiting.seeker.refuse(Cause::Selection(Arc::new(error))),
+            Ok(Some(server)) => {
+                self.log(&waiting.seeker, |log| log.succeeded(&server.address));
+                self.route(waiting.seeker, server);
+            }
+            Err(error) => self.refuse(waiting.seeker, error),
             Ok(None) if waiting.until <= clock::now() => self.refuse_expired(waiting),
             Ok(None) => {
                 waiting.until = waiting.until.max(waiting.since);
+                if !std::mem::replace(&mut waiting.logged, true) {
+                    let remaining = waiting.until.saturating_duration_since(clock::now());
+                    self.log(&waiting.seeker, |log| log.waiting(remaining));
+                }
                 self.waiting.push(waiting);
                 for server in self.servers.values() {
                     if let Some((_, monitor)) = &server.monitor {
@@ -262,8 +270,18 @@ impl TopologyActor {
         let criteria = waiting.seeker.criteria().clone();
         let waited = clock::now().saturating_duration_since(waiting.since);
         let error = SelectionError::timed_out(criteria, waited, self.topology.description().clone());
-        tracing::debug!(target: "mongo_actors::server_selection", own_deadline = waiting.own_deadline, %error, "server selection failed");
-        waiting.seeker.refuse(Cause::Selection(Arc::new(error)));
+        self.refuse(waiting.seeker, error);
+    }
+
+    fn refuse(&self, seeker: Seeker, error: SelectionError) {
+        self.log(&seeker, |log| log.failed(&error));
+        seeker.refuse(Cause::Selection(Arc::new(error)));
+    }
+
+    fn log(&self, seeker: &Seeker, write: impl FnOnce(SelectionLog<'_>)) {
+        if let Some(log) = seeker.log(&self.plan.shared.events, self.topology.description()) {
+            write(log);
+        }
     }
 
     fn retry_waiting(&mut self, ctx: &mut Context<Self>) {
@@ -278,15 +296,15 @@ impl TopologyActor {
 
     fn waiting(&self, seeker: Seeker, since: Instant, deadline: Option<Instant>) -> Waiting {
         let limit = since + self.plan.shared.settings.options.server_selection_timeout;
-        let own_deadline = deadline.is_some_and(|deadline| deadline < limit);
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
-        Waiting { seeker, since, until, own_deadline }
+        Waiting { seeker, since, until, logged: false }
     }
 
     fn enter(&mut self, seeker: Seeker, since: Instant, deadline: Option<Instant>, ctx: &mut Context<Self>) {
         if let Some(refusal) = self.refusal() {
             return seeker.refuse(refusal);
         }
+        self.log(&seeker, |log| log.started());
         let waiting = self.waiting(seeker, since, deadline);
         self.seek(waiting, ctx);
     }

@@ -2,10 +2,18 @@
 
 use std::{sync::Arc, time::Instant};
 
-use mongo_actors_protocol::{address::ServerAddress, sdam::ServerDescription, selection::SelectionCriteria};
+use mongo_actors_protocol::{
+    address::ServerAddress,
+    sdam::{ServerDescription, TopologyDescription},
+    selection::SelectionCriteria,
+};
 use tokio::sync::oneshot;
 
-use crate::{failure::Cause, ticket::Ticket};
+use crate::{
+    event_publisher::{EventSink, SelectionLog},
+    failure::Cause,
+    ticket::Ticket,
+};
 
 /// Somebody who needs a server.
 #[derive(Debug)]
@@ -21,6 +29,18 @@ impl Seeker {
         match self {
             Self::Ticket(ticket) => &ticket.operation.criteria,
             Self::Select { criteria, .. } => criteria,
+        }
+    }
+
+    /// The log of the selection of an operation's server.
+    pub(super) fn log<'a>(
+        &'a self,
+        events: &'a EventSink,
+        topology: &'a TopologyDescription,
+    ) -> Option<SelectionLog<'a>> {
+        match self {
+            Self::Ticket(ticket) => Some(events.selection(&ticket.operation, topology)),
+            Self::Select { .. } => None,
         }
     }
 
@@ -52,8 +72,8 @@ pub(super) struct Waiting {
     pub(super) seeker: Seeker,
     pub(super) since: Instant,
     pub(super) until: Instant,
-    /// The operation's own deadline, rather than `serverSelectionTimeoutMS`, comes first.
-    pub(super) own_deadline: bool,
+    /// Whether the log says that it waits.
+    pub(super) logged: bool,
 }
 
 /// The list of those who wait, in the order they came.

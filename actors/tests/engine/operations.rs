@@ -192,9 +192,8 @@ fn an_engine_outlives_the_arbiter_it_was_built_on_with_clear_errors() {
 #[tokio::test]
 async fn what_is_not_built_is_refused_by_name() {
     for (uri, option) in [
-        ("mongodb+srv://cluster.example.com", "mongodb+srv"),
+        ("mongodb://user@localhost/?authMechanism=GSSAPI&authSource=$external", "authMechanism"),
         ("mongodb://localhost/?loadBalanced=true", "loadBalanced"),
-        ("mongodb://localhost/?proxyHost=p", "proxyHost"),
     ] {
         let error = Engine::start(EngineSettings::new(ClientOptions::parse(uri).unwrap())).unwrap_err();
         assert!(error.to_string().contains(option), "{error}");

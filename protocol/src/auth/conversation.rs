@@ -1,9 +1,12 @@
 //! One conversation for every mechanism: the server's replies in, our commands out.
 
+use std::time::SystemTime;
+
 use bson::{RawDocument, RawDocumentBuf};
 use rand::RngCore;
 
 use super::{
+    aws::{AwsClient, AwsError},
     credential::{AuthMechanism, Credential},
     plain,
     sasl::{SaslReply, SaslReplyError, sasl_continue, sasl_start, speculative},
@@ -15,6 +18,8 @@ use crate::command::Request;
 /// Proves a credential to a server.
 ///
 /// ```
+/// use std::time::SystemTime;
+///
 /// use bson::{Binary, rawdoc, spec::BinarySubtype};
 /// use mongo_actors_protocol::auth::{
 ///     conversation::{Conversation, Step},
@@ -22,7 +27,7 @@ use crate::command::Request;
 /// };
 ///
 /// let credential = Credential::new("user", "pencil").with_mechanism(AuthMechanism::Plain);
-/// let mut conversation = Conversation::begin(AuthMechanism::Plain, &credential, &mut rand::rng())?;
+/// let mut conversation = Conversation::begin(AuthMechanism::Plain, &credential, SystemTime::now(), &mut rand::rng())?;
 /// let first = conversation.first_command();
 /// assert_eq!((&*first.name, &*first.database), ("saslStart", "$external"));
 ///
@@ -39,9 +44,22 @@ pub struct Conversation {
 
 #[derive(Debug)]
 enum State {
-    Scram { client: ScramClient, first: Vec<u8>, id: i32 },
-    Plain { payload: plain::Payload },
-    X509 { command: RawDocumentBuf },
+    Scram {
+        client: ScramClient,
+        first: Vec<u8>,
+        id: i32,
+    },
+    Plain {
+        payload: plain::Payload,
+    },
+    X509 {
+        command: RawDocumentBuf,
+    },
+    /// `answered` once our last message is out.
+    Aws {
+        client: AwsClient,
+        answered: bool,
+    },
 }
 
 /// What to do next.
@@ -62,12 +80,18 @@ pub enum ConversationError {
     /// SCRAM failed.
     #[error(transparent)]
     Scram(#[from] ScramError),
+    /// MONGODB-AWS failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
     /// The reply is none of a SASL conversation.
     #[error(transparent)]
     Reply(#[from] SaslReplyError),
     /// The server wants to go on where nothing is left to be said.
-    #[error("the server did not end the {0} conversation after its only message")]
+    #[error("the server did not end the {0} conversation after its last message")]
     NotEnded(AuthMechanism),
+    /// The server ends the conversation before it has come to its point.
+    #[error("the server ended the {0} conversation too early")]
+    EndedEarly(AuthMechanism),
     /// The caller gave keys when nobody had asked for them.
     #[error("keys came out of turn")]
     OutOfTurn,
@@ -79,9 +103,9 @@ pub enum ConversationError {
 impl Conversation {
     /// Whether [`begin`](Self::begin) knows the mechanism.
     pub fn speaks(mechanism: AuthMechanism) -> bool {
-        use AuthMechanism::{MongoDbX509, Plain, ScramSha1, ScramSha256};
+        use AuthMechanism::{MongoDbAws, MongoDbX509, Plain, ScramSha1, ScramSha256};
 
-        matches!(mechanism, ScramSha1 | ScramSha256 | MongoDbX509 | Plain)
+        matches!(mechanism, ScramSha1 | ScramSha256 | MongoDbX509 | Plain | MongoDbAws)
     }
 
     /// The mechanism to begin with, before the server was asked: that of the credential, else the better SCRAM.
@@ -107,13 +131,14 @@ impl Conversation {
         }
     }
 
-    /// Begins a conversation. `rng` must be cryptographically secure.
+    /// Begins a conversation. `rng` must be cryptographically secure; `now` is what AWS signs.
     ///
     /// # Errors
     /// [`ConversationError`] when the credential cannot be used with the mechanism.
     pub fn begin(
         mechanism: AuthMechanism,
         credential: &Credential,
+        now: SystemTime,
         rng: &mut dyn RngCore,
     ) -> Result<Self, ConversationError> {
         let state = match (ScramMechanism::of(mechanism), mechanism) {
@@ -123,6 +148,9 @@ impl Conversation {
             }
             (None, AuthMechanism::Plain) => State::Plain { payload: plain::payload(credential) },
             (None, AuthMechanism::MongoDbX509) => State::X509 { command: x509::authenticate(credential) },
+            (None, AuthMechanism::MongoDbAws) => {
+                State::Aws { client: AwsClient::new(credential, now, rng)?, answered: false }
+            }
             (None, other) => return Err(ConversationError::Unavailable(other)),
         };
         Ok(Self { source: credential.effective_source().to_owned(), state })
@@ -138,6 +166,10 @@ impl Conversation {
                 self.request("saslStart", sasl_start(AuthMechanism::Plain.as_str(), payload, None))
             }
             State::X509 { command } => self.request("authenticate", command.clone()),
+            State::Aws { client, .. } => {
+                let mechanism = AuthMechanism::MongoDbAws.as_str();
+                self.request("saslStart", sasl_start(mechanism, &client.first(), None))
+            }
         }
     }
 
@@ -146,6 +178,8 @@ impl Conversation {
         match &self.state {
             // It would show the password to a server before anything is known of it.
             State::Plain { .. } => None,
+            // Servers do not know it there.
+            State::Aws { .. } => None,
             State::Scram { .. } | State::X509 { .. } => Some(speculative(self.first_command().body, &self.source)),
         }
     }
@@ -161,6 +195,19 @@ impl Conversation {
                 true => Ok(Step::Done),
                 false => Err(ConversationError::NotEnded(AuthMechanism::Plain)),
             },
+            State::Aws { client, answered } => {
+                let reply = SaslReply::read(reply)?;
+                match (*answered, reply.done) {
+                    (true, true) => Ok(Step::Done),
+                    (true, false) => Err(ConversationError::NotEnded(AuthMechanism::MongoDbAws)),
+                    (false, true) => Err(ConversationError::EndedEarly(AuthMechanism::MongoDbAws)),
+                    (false, false) => {
+                        let payload = client.second(reply.payload)?;
+                        *answered = true;
+                        Ok(Step::Send(self.proceed(reply.conversation_id, &payload)))
+                    }
+                }
+            }
             State::Scram { client, id, .. } => {
                 let reply = SaslReply::read(reply)?;
                 *id = reply.conversation_id;
@@ -201,7 +248,7 @@ mod tests {
 
     fn begin(credential: &Credential) -> Conversation {
         let mechanism = Conversation::first_choice(credential);
-        Conversation::begin(mechanism, credential, &mut StdRng::seed_from_u64(1)).unwrap()
+        Conversation::begin(mechanism, credential, SystemTime::UNIX_EPOCH, &mut StdRng::seed_from_u64(1)).unwrap()
     }
 
     fn command(request: Request) -> (String, String, Document) {
@@ -277,9 +324,28 @@ mod tests {
     }
 
     #[test]
+    fn aws_takes_two_messages() {
+        let credential = Credential::new("id", "key").with_mechanism(AuthMechanism::MongoDbAws);
+        let mut conversation = begin(&credential);
+        assert!(conversation.speculative().is_none());
+        let (name, database, first) = command(conversation.first_command());
+        assert_eq!((name.as_str(), database.as_str()), ("saslStart", "$external"));
+        let payload = Document::from_reader(first.get_binary_generic("payload").unwrap().as_slice()).unwrap();
+        let nonce = [payload.get_binary_generic("r").unwrap().as_slice(), &[0; 32]].concat();
+        let challenge = rawdoc! { "s": binary(&nonce), "h": "sts.amazonaws.com" }.into_bytes();
+        let reply = |done: bool| rawdoc! { "conversationId": 1, "done": done, "payload": binary(&challenge) };
+        let early = begin(&credential).step(&reply(true)).unwrap_err();
+        assert_eq!(early, ConversationError::EndedEarly(AuthMechanism::MongoDbAws));
+        let Step::Send(second) = conversation.step(&reply(false)).unwrap() else { panic!("an answer is due") };
+        assert_eq!(command(second).0, "saslContinue");
+        assert!(matches!(conversation.step(&reply(true)), Ok(Step::Done)));
+    }
+
+    #[test]
     fn what_cannot_be_spoken_is_refused() {
         let gssapi = Credential::new("user", "x").with_mechanism(AuthMechanism::Gssapi);
-        let refused = Conversation::begin(AuthMechanism::Gssapi, &gssapi, &mut StdRng::seed_from_u64(1));
+        let refused =
+            Conversation::begin(AuthMechanism::Gssapi, &gssapi, SystemTime::UNIX_EPOCH, &mut StdRng::seed_from_u64(1));
         assert_eq!(refused.unwrap_err(), ConversationError::Unavailable(AuthMechanism::Gssapi));
         assert!(!Conversation::speaks(AuthMechanism::Gssapi));
     }

@@ -2,6 +2,7 @@
 //!
 //! A conversation per mechanism: payload in, payload out.
 
+pub mod aws;
 pub mod conversation;
 pub mod credential;
 mod plain;

@@ -1,10 +1,13 @@
 //! What the protocol needs to know of a certificate.
 
+use std::{ops::RangeInclusive, time::Duration};
+
 use der::{
     Decode, Encode,
     asn1::{Any, AnyRef, OctetStringRef},
     oid::ObjectIdentifier,
 };
+use rustls_pki_types::UnixTime;
 use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha384, Sha512};
 use x509_cert::{
@@ -30,6 +33,8 @@ pub struct CheckedCertificate {
     serial_number: Vec<u8>,
     responders: Vec<String>,
     must_staple: bool,
+    /// Since when and until when it is valid, from the beginning of 1970.
+    validity: RangeInclusive<Duration>,
 }
 
 /// A certificate, or the key of its issuer, cannot be understood.
@@ -80,6 +85,7 @@ impl CheckedCertificate {
             serial_number: tbs.serial_number().to_der()?,
             responders,
             must_staple,
+            validity: tbs.validity().not_before.to_unix_duration()..=tbs.validity().not_after.to_unix_duration(),
         })
     }
 
@@ -91,6 +97,11 @@ impl CheckedCertificate {
     /// Whether the server must staple an answer to the certificate (RFC 7633).
     pub fn must_staple(&self) -> bool {
         self.must_staple
+    }
+
+    /// Whether `now` is within the time for which the certificate was issued.
+    pub fn is_valid_at(&self, now: UnixTime) -> bool {
+        self.validity.contains(&Duration::from_secs(now.as_secs()))
     }
 
     /// Under what answers about the certificate are kept.

@@ -36,6 +36,7 @@ fn a_certificate_tells_whom_to_ask_and_what_to_demand() {
     let server = server();
     assert_eq!(server.responders(), ["http://one.example/ocsp", "http://two.example:8080/"]);
     assert!(server.must_staple());
+    assert!(server.is_valid_at(at(NOW)) && !server.is_valid_at(at(NOW - DAY)) && !server.is_valid_at(at(NOW << 2)));
     let other = CheckedCertificate::read(fixture!("other"), fixture!("ca.spki")).unwrap();
     assert!(other.responders().is_empty() && !other.must_staple());
     assert_ne!(server.id(), other.id());

@@ -10,8 +10,8 @@ use std::{
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod, KeyPair,
-    KeyUsagePurpose, PublicKeyData, RevocationReason, RevokedCertParams, SerialNumber,
+    BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData, RevocationReason, RevokedCertParams, SerialNumber,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -54,6 +54,7 @@ pub struct TlsAuthority(Arc<Inner>);
 struct Inner {
     params: CertificateParams,
     key: KeyPair,
+    certificate: Certificate,
     /// Certificates from this authority's own issuer up to, but without, the root.
     chain: Vec<String>,
     ca_file: PathBuf,
@@ -110,11 +111,12 @@ impl TlsAuthority {
         let certificate = params.self_signed(&key).map_err(refused)?;
         let files = Arc::new(Files { directory: Directory::create()?, written: AtomicU64::new(0) });
         let ca_file = files.write("ca.pem", certificate.pem())?;
-        Ok(Self(Arc::new(Inner { params, key, chain: Vec::new(), ca_file, rsa, files })))
+        Ok(Self(Arc::new(Inner { params, key, certificate, chain: Vec::new(), ca_file, rsa, files })))
     }
 
     fn params(name: &str) -> CertificateParams {
-        let mut params = CertificateParams::default();
+        // So that it can be a server's as well.
+        let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap_or_default();
         params.distinguished_name = Default::default();
         params.distinguished_name.push(DnType::OrganizationName, "mongo-actors");
         // Two authorities must not take each other for the same.
@@ -142,7 +144,16 @@ impl TlsAuthority {
         let mut chain = vec![certificate.pem()];
         chain.extend(self.0.chain.iter().cloned());
         let (ca_file, files) = (self.0.ca_file.clone(), self.0.files.clone());
-        Ok(Self(Arc::new(Inner { params, key, chain, ca_file, rsa: self.0.rsa, files })))
+        Ok(Self(Arc::new(Inner { params, key, certificate, chain, ca_file, rsa: self.0.rsa, files })))
+    }
+
+    /// The authority's own certificate, for a server that shows it: as people make with `openssl req -x509`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn own_certificate(&self) -> Result<TlsCertificate> {
+        let key = KeyPair::from_pem(&self.0.key.serialize_pem()).map_err(refused)?;
+        TlsCertificate::new(&self.0.params, &self.0.certificate, key, &self.0.chain, self.0.files.clone())
     }
 
     /// The file with the root's certificate, for `tlsCAFile`.

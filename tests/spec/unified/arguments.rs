@@ -57,6 +57,18 @@ macro_rules! set {
 }
 pub(super) use set;
 
+/// Runs an operation in a session, if there is one.
+macro_rules! in_session {
+    ($action:expr, $session:expr) => {{
+        let action = $action;
+        match $session {
+            Some(session) => action.session(session),
+            None => action,
+        }
+    }};
+}
+pub(super) use in_session;
+
 impl Argument for Bson {
     fn read(value: Bson) -> Result<Self, String> {
         Ok(value)

@@ -1,7 +1,10 @@
 //! Comparing errors.
 
-use bson::{Document, RawDocument};
-use mongo_actors::{Error, error::ErrorKind};
+use bson::{Bson, Document, RawDocument};
+use mongo_actors::{
+    Error,
+    error::{ClientBulkWriteError, ErrorKind},
+};
 
 use super::{
     failure::{Outcome, failure},
@@ -48,7 +51,7 @@ fn check(matcher: Matcher<'_>, expected: &ExpectedError, error: &Error) -> Outco
         matcher.root(response, &document(actual)?)?;
     }
     if expected.write_errors.is_some() || expected.write_concern_errors.is_some() {
-        return Err(failure!("it is no error of a client's bulk write"));
+        bulk_errors(matcher, expected, error)?;
     }
     match &expected.expect_result {
         Some(result) => matcher.matches(&result.0, partial_result(error).as_ref(), Level::Root),
@@ -65,7 +68,7 @@ fn holds(what: &str, expected: Option<bool>, actual: bool) -> Outcome {
 
 /// Whether the error does not come from a reply.
 fn is_client_error(error: &Error) -> bool {
-    error.server_response().is_none() && error.code().is_none()
+    error.code().is_none() && !error.is_operation_failure()
 }
 
 /// Looks for `text` in what the error and the server say, ignoring case.
@@ -75,6 +78,41 @@ fn contains(text: &str, error: &Error) -> Outcome {
         return Ok(());
     }
     Err(failure!("it does not say {text:?}"))
+}
+
+/// Compares the errors of single writes, and of the write concern, of a client's bulk write.
+fn bulk_errors(matcher: Matcher<'_>, expected: &ExpectedError, error: &Error) -> Outcome {
+    let none = ClientBulkWriteError::default();
+    let actual = error.partial_client_bulk_write().unwrap_or(&none);
+    let wanted = expected.write_errors.clone().unwrap_or_default();
+    if wanted.len() != actual.write_errors.len() {
+        return Err(failure!("there are {} write errors instead of {}", actual.write_errors.len(), wanted.len()));
+    }
+    for (index, wanted) in &wanted.0 {
+        let found = index.parse().ok().and_then(|index: usize| actual.write_errors.get(&index));
+        let found = found.ok_or_else(|| failure!("there is no write error {index}"))?;
+        matcher.matches(wanted, Some(&serialized(found)?), Level::Root)?;
+    }
+    let wanted = expected.write_concern_errors.as_deref().unwrap_or_default();
+    if wanted.len() != actual.write_concern_errors.len() {
+        let (count, wanted) = (actual.write_concern_errors.len(), wanted.len());
+        return Err(failure!("there are {count} write concern errors instead of {wanted}"));
+    }
+    for (wanted, found) in wanted.iter().zip(&actual.write_concern_errors) {
+        let mut found = serialized(found)?;
+        if let Some(document) = found.as_document_mut()
+            && let Some(message) = document.remove("errmsg")
+        {
+            // The specification's name for it.
+            document.insert("message", message);
+        }
+        matcher.matches(&Bson::Document(wanted.0.clone()), Some(&found), Level::Root)?;
+    }
+    Ok(())
+}
+
+fn serialized(error: &impl serde::Serialize) -> Outcome<Bson> {
+    bson::serialize_to_bson(error).map_err(|error| failure!("an error: {error}"))
 }
 
 fn document(raw: &RawDocument) -> Outcome<Document> {

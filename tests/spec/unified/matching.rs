@@ -84,7 +84,10 @@ impl<'a> Matcher<'a> {
             "$$unsetOrMatches" => self.matches(operand, actual, level),
             "$$matchesEntity" => self.matches(&self.entities.bson(name(operator, operand)?)?, actual, level),
             "$$matchesHexBytes" => matches_hex_bytes(name(operator, operand)?, actual),
-            "$$sessionLsid" => Err(failure!("there is no session {}", name(operator, operand)?)),
+            "$$sessionLsid" => {
+                let expected = self.entities.session(name(operator, operand)?)?.lsid();
+                self.matches(&Bson::Document(expected), actual, Level::Nested)
+            }
             "$$lte" => at_most(operand, actual),
             "$$matchAsDocument" => self.matches(operand, Some(&parsed(actual)?), Level::Nested),
             "$$matchAsRoot" => match actual {

@@ -2,7 +2,7 @@
 //!
 //! Follows the specification of that name: a file is read [strictly](schema), each test becomes one case for each
 //! [place](deployments) where its requirements let it run, and [running](run) it makes [entities], executes
-//! [operations], and compares results, [errors] and [events].
+//! [operations], and compares results, [errors], [events] and [log messages](logs).
 
 mod arguments;
 mod deployments;
@@ -11,6 +11,7 @@ mod errors;
 mod events;
 mod fail_points;
 mod failure;
+mod logs;
 mod matching;
 mod operations;
 mod requirements;
@@ -19,6 +20,8 @@ mod schema;
 mod uses;
 
 use std::sync::{Arc, LazyLock};
+
+use tokio::task::LocalSet;
 
 use self::{
     deployments::{Place, lend, runtime},
@@ -98,5 +101,5 @@ fn cases_of(file: &SpecFile, content: &Arc<TestFile>, index: usize, judge: fn(Ou
 
 fn run(file: &TestFile, test: &Test, place: Place) -> Outcome {
     let deployment = lend(place)?;
-    runtime().block_on(run::run(file, test, deployment))
+    runtime().block_on(LocalSet::new().run_until(run::run(file, test, deployment)))
 }

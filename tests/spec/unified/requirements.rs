@@ -4,10 +4,13 @@ use bson::{Bson, Document, doc};
 use mongo_actors_testkit::Mongod;
 
 use super::{
-    deployments::{PLACES, Place, runtime},
+    deployments::{Group, PLACES, Place, runtime},
     matching::equal,
     schema::{Filled, NonEmpty, RunOnRequirement, Serverless, TopologyName, Version},
 };
+
+/// The version as which the newer server answers.
+const SECANTUS: Version = Version([8, 2, 11]);
 
 /// What is known of the servers before they are started.
 pub(super) struct Catalogue {
@@ -40,9 +43,10 @@ impl Catalogue {
     pub(super) fn places(&self, lists: [&Requirements; 2]) -> Vec<Place> {
         let suits = |place: &Place| lists.iter().all(|list| self.satisfies(*place, list));
         let suitable: Vec<_> = PLACES.iter().copied().filter(suits).collect();
-        // Those with authentication are for tests that ask for it.
-        let open: Vec<_> = suitable.iter().copied().filter(|place| !place.group.has_auth()).collect();
-        if open.is_empty() { suitable } else { open }
+        // Those with authentication are for tests that ask for it, and the newer server for tests that need one.
+        let is_usual = |place: &Place| matches!(place.group, Group::Standalone | Group::ReplicaSet);
+        let usual: Vec<_> = suitable.iter().copied().filter(is_usual).collect();
+        if usual.is_empty() { suitable } else { usual }
     }
 
     fn satisfies(&self, place: Place, list: &Requirements) -> bool {
@@ -60,8 +64,9 @@ impl Catalogue {
             auth_mechanism,
             csfle,
         } = requirement;
-        min_server_version.is_none_or(|least| self.version >= least)
-            && max_server_version.is_none_or(|most| self.version <= most)
+        let version = if place.group == Group::Secantus { SECANTUS } else { self.version };
+        min_server_version.is_none_or(|least| version >= least)
+            && max_server_version.is_none_or(|most| version <= most)
             && topologies.as_ref().is_none_or(|names| names.iter().any(|name| is_topology(place.topology, *name)))
             && *serverless != Some(Serverless::Require)
             && server_parameters.as_ref().is_none_or(|wanted| self.has_parameters(wanted))

@@ -11,6 +11,7 @@ use super::{
     events,
     fail_points::FailPoints,
     failure::{Outcome, failure},
+    logs,
     matching::{Matcher, equal},
     operations,
     schema::{self, CollectionData, Operation, Test, TestFile},
@@ -54,7 +55,7 @@ async fn execute(context: &Arc<Context>, file: &TestFile, test: &Test) -> Outcom
         context.create(entity).await?;
     }
     for (index, operation) in test.operations.iter().enumerate() {
-        let executed = operations::execute(context, operation).await;
+        let executed = operations::execute(context, operation, None).await;
         executed.map_err(|failure| failure.at(format_args!("operation {index}")))?;
     }
     for entity in context.entities.all() {
@@ -68,8 +69,11 @@ async fn execute(context: &Arc<Context>, file: &TestFile, test: &Test) -> Outcom
         let verified = events::verify(context.matcher(), &expected.events, expected.ignore_extra_events, &observed);
         verified.map_err(|failure| failure.at(format_args!("events of {}", expected.client)))?;
     }
-    if test.expect_log_messages.is_some() {
-        return Err(failure!("the runner does not collect log messages yet"));
+    for expected in test.expect_log_messages.as_deref().unwrap_or_default() {
+        let log = context.entities.client(&expected.client)?.log.clone();
+        let log = log.ok_or_else(|| failure!("the log of {} is not observed", expected.client))?;
+        let verified = logs::verify(context.matcher(), expected, &log.messages());
+        verified.map_err(|failure| failure.at(format_args!("log of {}", expected.client)))?;
     }
     if test.expect_tracing_messages.is_some() {
         return Err(failure!("OpenTelemetry is a later part of the driver"));
@@ -85,6 +89,11 @@ async fn clean_up(context: &Context, test: &Test, has_failed: bool) -> Outcome {
     for entity in context.entities.all() {
         if let Entity::Cursor(cursor) = entity {
             cursor.close().await;
+        }
+    }
+    for entity in context.entities.all() {
+        if let Entity::Session(session) = entity {
+            session.lock().await.end().await;
         }
     }
     for entity in context.entities.all() {

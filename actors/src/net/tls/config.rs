@@ -49,8 +49,10 @@ fn verifier(options: &TlsOptions, provider: &CryptoProvider) -> Result<ChainVeri
     let revocation_lists = revocation_lists(options)?;
     // Lists of the application's own settle the matter.
     let asks_responders = options.checks_ocsp_endpoint() && revocation_lists.is_empty();
+    let (anchors, pinned) = anchors(options)?;
     Ok(ChainVerifier {
-        anchors: anchors(options)?,
+        anchors,
+        pinned,
         revocation_lists,
         algorithms,
         check_names: !options.allows_invalid_hostnames(),
@@ -58,8 +60,11 @@ fn verifier(options: &TlsOptions, provider: &CryptoProvider) -> Result<ChainVeri
     })
 }
 
-/// Whom to trust: the authorities that the options name, or else those of the platform.
-fn anchors(options: &TlsOptions) -> Result<Vec<TrustAnchor<'static>>, ConfigError> {
+/// Whom to trust, and which certificates that is taken from.
+type Trusted = (Vec<TrustAnchor<'static>>, Vec<CertificateDer<'static>>);
+
+/// The authorities that the options name, or else those of the platform.
+fn anchors(options: &TlsOptions) -> Result<Trusted, ConfigError> {
     let bundle = match (&options.ca_pem, &options.ca_file) {
         (Some(pem), _) => Some((Source::Given, Cow::Borrowed(pem.as_bytes()))),
         (None, Some(path)) => Some((Source::File(path), read("tlsCAFile", path)?.into())),
@@ -67,22 +72,22 @@ fn anchors(options: &TlsOptions) -> Result<Vec<TrustAnchor<'static>>, ConfigErro
     };
     match bundle {
         Some((source, pem)) => given_anchors(source, &pem),
-        None => platform_anchors(),
+        None => Ok((platform_anchors()?, Vec::new())),
     }
 }
 
-fn given_anchors(source: Source<'_>, pem: &[u8]) -> Result<Vec<TrustAnchor<'static>>, ConfigError> {
+fn given_anchors(source: Source<'_>, pem: &[u8]) -> Result<Trusted, ConfigError> {
     let certificates = certificates("tlsCAFile", source, pem)?;
     if certificates.is_empty() {
         return Err(source.invalid("tlsCAFile", "there is no PEM certificate in it"));
     }
     let mut store = RootCertStore::empty();
-    for (index, certificate) in certificates.into_iter().enumerate() {
-        store.add(certificate).map_err(|error| {
+    for (index, certificate) in certificates.iter().enumerate() {
+        store.add(certificate.clone()).map_err(|error| {
             source.invalid("tlsCAFile", format!("certificate {} cannot be used: {error}", index + 1))
         })?;
     }
-    Ok(store.roots)
+    Ok((store.roots, certificates))
 }
 
 fn platform_anchors() -> Result<Vec<TrustAnchor<'static>>, ConfigError> {

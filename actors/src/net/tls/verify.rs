@@ -20,6 +20,8 @@ use super::revocation::{Revocation, RevocationFault};
 #[derive(Debug)]
 pub(super) struct ChainVerifier {
     pub(super) anchors: Vec<TrustAnchor<'static>>,
+    /// Certificates that the options name as trusted, which a server may also show as its own.
+    pub(super) pinned: Vec<CertificateDer<'static>>,
     /// If there are any, one of them must cover the server's certificate.
     pub(super) revocation_lists: Vec<CertRevocationList<'static>>,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
@@ -39,11 +41,35 @@ impl ChainVerifier {
         let (Some(revocation), Some((end_entity, intermediates))) = (&self.revocation, chain.split_first()) else {
             return Ok(());
         };
-        let checked = {
-            let certificate = EndEntityCert::try_from(end_entity).map_err(certificate_error)?;
-            checked(end_entity, &self.path(&certificate, intermediates, now)?)?
-        };
+        let certificate = EndEntityCert::try_from(end_entity).map_err(certificate_error)?;
+        let checked = checked(end_entity, &self.issuer_key(&certificate, intermediates, now)?)?;
         revocation.check(&checked, now, limit).await.map_err(revocation_error)
+    }
+
+    /// Verifies the server's certificate and returns the key it was signed with.
+    fn issuer_key(
+        &self,
+        certificate: &EndEntityCert<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Vec<u8>, Error> {
+        match self.path(certificate, intermediates, now) {
+            Ok(path) => Ok(path.issuer_spki().to_vec()),
+            // What `openssl req -x509` makes for a server says that it is an authority, and has signed itself.
+            Err(webpki::Error::CaUsedAsEndEntity) if self.is_pinned(certificate) => {
+                let own_key = certificate.subject_public_key_info();
+                match checked(&certificate.der(), &own_key)?.is_valid_at(now) {
+                    true => Ok(own_key.to_vec()),
+                    false => Err(Error::InvalidCertificate(CertificateError::Expired)),
+                }
+            }
+            Err(error) => Err(certificate_error(error)),
+        }
+    }
+
+    /// Whether the very certificate is trusted. Lists cannot cover one that has signed itself.
+    fn is_pinned(&self, certificate: &EndEntityCert<'_>) -> bool {
+        self.revocation_lists.is_empty() && self.pinned.contains(&certificate.der())
     }
 
     /// Finds a way from the server's certificate to a trusted one.
@@ -52,7 +78,7 @@ impl ChainVerifier {
         certificate: &'a EndEntityCert<'a>,
         intermediates: &'a [CertificateDer<'a>],
         now: UnixTime,
-    ) -> Result<VerifiedPath<'a>, Error> {
+    ) -> Result<VerifiedPath<'a>, webpki::Error> {
         let lists: Vec<_> = self.revocation_lists.iter().collect();
         // Without lists there is nothing to check them for.
         let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
@@ -63,9 +89,7 @@ impl ChainVerifier {
                 .build()
         });
         let usage = KeyUsage::server_auth();
-        certificate
-            .verify_for_usage(self.algorithms.all, &self.anchors, intermediates, now, usage, revocation, None)
-            .map_err(certificate_error)
+        certificate.verify_for_usage(self.algorithms.all, &self.anchors, intermediates, now, usage, revocation, None)
     }
 }
 
@@ -79,12 +103,12 @@ impl ServerCertVerifier for ChainVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let certificate = EndEntityCert::try_from(end_entity).map_err(certificate_error)?;
-        let path = self.path(&certificate, intermediates, now)?;
+        let issuer_key = self.issuer_key(&certificate, intermediates, now)?;
         if self.check_names {
             certificate.verify_is_valid_for_subject_name(server_name).map_err(certificate_error)?;
         }
         if let Some(revocation) = &self.revocation {
-            let checked = checked(end_entity, &path)?;
+            let checked = checked(end_entity, &issuer_key)?;
             revocation.check_staple(&checked, ocsp_response, now).map_err(revocation_error)?;
         }
         Ok(ServerCertVerified::assertion())
@@ -114,8 +138,8 @@ impl ServerCertVerifier for ChainVerifier {
 }
 
 /// The certificate together with what is known of its issuer.
-fn checked(end_entity: &CertificateDer<'_>, path: &VerifiedPath<'_>) -> Result<CheckedCertificate, Error> {
-    CheckedCertificate::read(end_entity, &path.issuer_spki()).map_err(other_error)
+fn checked(certificate: &CertificateDer<'_>, issuer_key: &[u8]) -> Result<CheckedCertificate, Error> {
+    CheckedCertificate::read(certificate, issuer_key).map_err(other_error)
 }
 
 /// Takes any certificate, as `tlsAllowInvalidCertificates` asks. The server must still own it.

@@ -29,6 +29,7 @@ pub(super) const PLACES: &[Place] = &[
     Place { group: Group::ReplicaSet, topology: TopologyName::Sharded },
     Place { group: Group::SecureReplicaSet, topology: TopologyName::ReplicaSet },
     Place { group: Group::SecureReplicaSet, topology: TopologyName::Sharded },
+    Place { group: Group::Secantus, topology: TopologyName::ReplicaSet },
 ];
 
 /// The runtime of everything that outlives a test, and of the tests.

@@ -1,7 +1,7 @@
 //! Starting servers, and the addresses under which they are reached.
 
 use bson::{Document, doc};
-use mongo_actors_testkit::{LoadBalancerProxy, MongosProxy, ReplicaSet, Standalone};
+use mongo_actors_testkit::{LoadBalancerProxy, MongosProxy, ReplicaSet, Secantus, Standalone};
 
 use crate::unified::{
     failure::{Failure, Outcome, failure},
@@ -18,6 +18,8 @@ pub(crate) enum Group {
     /// One member with authentication, reached in the same ways. More would authenticate to each other, and meet the
     /// fail points of tests.
     SecureReplicaSet,
+    /// A server that answers as a newer one, and says that it is a replica set.
+    Secantus,
 }
 
 impl Group {
@@ -30,6 +32,7 @@ impl Group {
 pub(super) enum Servers {
     Standalone(Box<Standalone>),
     ReplicaSet(Box<Fronted>),
+    Secantus(Box<Secantus>),
 }
 
 /// A replica set and what stands in front of it.
@@ -49,6 +52,7 @@ impl Servers {
         match group {
             Group::Standalone => Standalone::start().await.map(Box::new).map(Self::Standalone).map_err(broken),
             Group::ReplicaSet => Self::fronted(ReplicaSet::builder(3)).await,
+            Group::Secantus => Secantus::start().await.map(Box::new).map(Self::Secantus).map_err(broken),
             Group::SecureReplicaSet => Self::fronted(ReplicaSet::builder(1).auth("user", "secret")).await,
         }
     }
@@ -68,6 +72,7 @@ impl Servers {
         match self {
             Self::Standalone(server) => server.uri(),
             Self::ReplicaSet(fronted) => fronted.set.uri(),
+            Self::Secantus(server) => server.uri_with(&[("replicaSet", "secantus")]),
         }
     }
 
@@ -89,7 +94,7 @@ impl Servers {
     /// Waits until all members are there again and one is primary.
     pub(super) async fn heal(&self) -> Outcome {
         match self {
-            Self::Standalone(_) => Ok(()),
+            Self::Standalone(_) | Self::Secantus(_) => Ok(()),
             Self::ReplicaSet(fronted) => fronted.set.wait_until_healthy().await.map(drop).map_err(broken),
         }
     }
@@ -99,6 +104,7 @@ impl Servers {
         let off = || doc! { "configureFailPoint": name, "mode": "off" };
         match self {
             Self::Standalone(server) => server.member().admin(off()).await.map(drop).map_err(broken),
+            Self::Secantus(server) => server.run_command("admin", off()).await.map(drop).map_err(broken),
             Self::ReplicaSet(fronted) => {
                 for member in fronted.set.members() {
                     member.admin(off()).await.map_err(broken)?;
@@ -112,6 +118,7 @@ impl Servers {
     pub(super) async fn admin(&self, command: Document) -> Outcome<Document> {
         match self {
             Self::Standalone(server) => server.member().admin(command).await.map_err(broken),
+            Self::Secantus(server) => server.run_command("admin", command).await.map_err(broken),
             Self::ReplicaSet(fronted) => {
                 let primary = fronted.set.wait_for_primary().await.map_err(broken)?;
                 primary.admin(command).await.map_err(broken)

@@ -9,13 +9,18 @@ use crate::unified::{
     deployments::{Deployment, with_options},
     events::{Observer, Policy},
     failure::{Outcome, failure},
+    logs::Collector,
     schema,
 };
+
+const MAX_LOG_DOCUMENT_LEN: usize = 10_000;
 
 /// A client, and what it published.
 pub(crate) struct ClientEntity {
     pub(crate) client: Client,
     pub(crate) observer: Arc<Observer>,
+    /// Its log, if the test wants to see it.
+    pub(crate) log: Option<Arc<Collector>>,
 }
 
 impl ClientEntity {
@@ -40,8 +45,15 @@ impl ClientEntity {
         if let Some(api) = &entity.server_api {
             builder = builder.server_api(server_api(api)?);
         }
-        let client = builder.build().map_err(|error| failure!("the client {uri}: {error}"))?;
-        let entity_ = Self { client, observer };
+        let log = entity.observe_log_messages.as_ref().map(|observed| Collector::new(observed.0.clone()));
+        // Messages are compared as documents, of which nothing must be missing.
+        let builder = builder.max_log_document_len(MAX_LOG_DOCUMENT_LEN);
+        let client = match &log {
+            Some(log) => log.around(|| builder.build()),
+            None => builder.build(),
+        };
+        let client = client.map_err(|error| failure!("the client {uri}: {error}"))?;
+        let entity_ = Self { client, observer, log };
         if let (Some(limit), Some(size)) = (entity.await_min_pool_size_ms, number(&options, "minPoolSize")) {
             entity_.await_min_pool_size(size, Duration::from_millis(limit)).await?;
         }
@@ -63,6 +75,9 @@ impl ClientEntity {
         }
         self.client.flush_events().await;
         self.observer.clear();
+        if let Some(log) = &self.log {
+            log.clear();
+        }
         Ok(())
     }
 

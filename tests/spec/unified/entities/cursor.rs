@@ -1,31 +1,73 @@
 //! Cursors.
 
+use std::sync::Arc;
+
 use bson::{Bson, Document};
-use mongo_actors::Cursor;
+use mongo_actors::{Cursor, Result, SessionCursor};
 use tokio::sync::Mutex;
 
+use super::SessionEntity;
 use crate::unified::failure::{Attempt, failure};
 
 /// A cursor, until it is closed.
-pub(crate) struct CursorEntity(Mutex<Option<Cursor<Document>>>);
+pub(crate) struct CursorEntity(Mutex<Option<Opened>>);
+
+enum Opened {
+    Plain(Cursor<Document>),
+    InSession(SessionCursor<Document>, Arc<SessionEntity>),
+}
+
+impl Opened {
+    async fn try_next(&mut self) -> Result<Option<Document>> {
+        match self {
+            Self::Plain(cursor) => cursor.try_next().await,
+            Self::InSession(cursor, owner) => cursor.try_next(&mut *owner.lock().await).await,
+        }
+    }
+
+    async fn try_next_nonblocking(&mut self) -> Result<Option<Document>> {
+        match self {
+            Self::Plain(cursor) => cursor.try_next_nonblocking().await,
+            Self::InSession(cursor, owner) => cursor.try_next_nonblocking(&mut *owner.lock().await).await,
+        }
+    }
+
+    fn is_alive(&self) -> bool {
+        match self {
+            Self::Plain(cursor) => cursor.is_alive(),
+            Self::InSession(cursor, _) => cursor.is_alive(),
+        }
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Plain(cursor) => cursor.close().await,
+            Self::InSession(cursor, owner) => cursor.close(&mut *owner.lock().await).await,
+        }
+    }
+}
 
 impl CursorEntity {
     pub(crate) fn new(cursor: Cursor<Document>) -> Self {
-        Self(Mutex::new(Some(cursor)))
+        Self(Mutex::new(Some(Opened::Plain(cursor))))
+    }
+
+    /// A cursor that is read with the session of `owner`.
+    pub(crate) fn in_session(cursor: SessionCursor<Document>, owner: &Arc<SessionEntity>) -> Self {
+        Self(Mutex::new(Some(Opened::InSession(cursor, owner.clone()))))
     }
 
     /// The next document, whatever it takes.
     pub(crate) async fn iterate_until_document_or_error(&self) -> Attempt<Bson> {
         let mut cursor = self.0.lock().await;
         let cursor = cursor.as_mut().ok_or_else(|| failure!("the cursor is closed"))?;
-        let document = loop {
+        loop {
             match cursor.try_next().await? {
-                Some(document) => break document,
+                Some(document) => return Ok(document.into()),
                 None if !cursor.is_alive() => return Err(failure!("the cursor has no more documents").into()),
                 None => {}
             }
-        };
-        Ok(document.into())
+        }
     }
 
     /// A document of this batch, or of the next one, if there is any.

@@ -3,6 +3,7 @@
 mod client;
 mod cursor;
 mod handles;
+mod session;
 mod thread;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
 use bson::{Bson, Document};
 use mongo_actors::{Collection, Database, topology::TopologyDescription};
 
-pub(super) use self::{client::ClientEntity, cursor::CursorEntity, thread::ThreadEntity};
+pub(super) use self::{client::ClientEntity, cursor::CursorEntity, session::SessionEntity, thread::ThreadEntity};
 use super::{
     deployments::Deployment,
     failure::{Outcome, failure},
@@ -26,6 +27,7 @@ pub(super) enum Entity {
     Client(Arc<ClientEntity>),
     Database(Database),
     Collection(Collection<Document>),
+    Session(Arc<SessionEntity>),
     Cursor(Arc<CursorEntity>),
     Thread(Arc<ThreadEntity>),
     Topology(Arc<TopologyDescription>),
@@ -33,11 +35,12 @@ pub(super) enum Entity {
 }
 
 impl Entity {
-    fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Client(_) => "a client",
             Self::Database(_) => "a database",
             Self::Collection(_) => "a collection",
+            Self::Session(_) => "a session",
             Self::Cursor(_) => "a cursor",
             Self::Thread(_) => "a thread",
             Self::Topology(_) => "a topology description",
@@ -84,6 +87,7 @@ impl EntityMap {
 
     getter!(client, Client, Arc<ClientEntity>);
     getter!(database, Database, Database);
+    getter!(session, Session, Arc<SessionEntity>);
     getter!(thread, Thread, Arc<ThreadEntity>);
     getter!(topology, Topology, Arc<TopologyDescription>);
     getter!(bson, Bson, Bson);
@@ -104,7 +108,10 @@ impl EntityMap {
                 self.insert(&entity.id, Entity::Collection(collection))
             }
             schema::Entity::Thread(entity) => self.insert(&entity.id, Entity::Thread(Arc::default())),
-            schema::Entity::Session(entity) => Err(failure!("sessions of client {} are a later part", entity.client)),
+            schema::Entity::Session(entity) => {
+                let session = SessionEntity::create(entity, self).await?;
+                self.insert(&entity.id, Entity::Session(Arc::new(session)))
+            }
             schema::Entity::Bucket(_) => Err(failure!("GridFS is a later part of the driver")),
             schema::Entity::ClientEncryption(_) => {
                 Err(failure!("client-side encryption is a later part of the driver"))

@@ -18,10 +18,10 @@ pub(crate) struct ThreadEntity(Mutex<Option<JoinHandle<Outcome>>>);
 
 impl ThreadEntity {
     /// Begins `operation` as soon as those before it have ended.
-    pub(crate) fn run(&self, operation: impl Future<Output = Outcome> + Send + 'static) {
+    pub(crate) fn run(&self, operation: impl Future<Output = Outcome> + 'static) {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = last.take();
-        *last = Some(tokio::spawn(async move {
+        *last = Some(tokio::task::spawn_local(async move {
             if let Some(before) = before {
                 ended(before).await?;
             }

@@ -1,28 +1,27 @@
 //! Operations of clients.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bson::{Bson, Document};
 use mongo_actors::options::DriverInfo;
 
-use super::{Value, results, unsupported};
+use super::{Session, Value, bulk, results, unsupported};
 use crate::unified::{
-    arguments::{Arguments, set},
+    arguments::{Arguments, in_session, set},
     entities::ClientEntity,
     failure::Attempt,
-    run::Context,
 };
 
 pub(super) async fn execute(
-    _context: &Arc<Context>,
     entity: &ClientEntity,
     name: &str,
     mut arguments: Arguments,
+    session: Session<'_>,
 ) -> Attempt<Value> {
     let client = &entity.client;
     match name {
         "listDatabases" => {
-            let mut list = client.list_databases();
+            let mut list = in_session!(client.list_databases(), session);
             set!(list, arguments, {
                 "filter" => filter: Document, "timeoutMS" => timeout: Duration, "comment" => comment: Bson,
             });
@@ -30,7 +29,7 @@ pub(super) async fn execute(
             Ok(Value::Documents(results::documents(&list.await?)?))
         }
         "listDatabaseNames" => {
-            let mut list = client.list_database_names();
+            let mut list = in_session!(client.list_database_names(), session);
             set!(list, arguments, { "filter" => filter: Document, "timeoutMS" => timeout: Duration });
             arguments.finish()?;
             Ok(Value::Bson(list.await?.into()))
@@ -38,9 +37,10 @@ pub(super) async fn execute(
         "dropDatabase" => {
             let database: String = arguments.require("database")?;
             arguments.finish()?;
-            client.drop_database(&database).await?;
+            in_session!(client.drop_database(&database), session).await?;
             Ok(Value::Nothing)
         }
+        "clientBulkWrite" => bulk::client(client, arguments, session).await,
         "appendMetadata" => {
             let mut options = Arguments::new(&arguments.require::<Document>("driverInfoOptions")?);
             arguments.finish()?;

@@ -9,47 +9,53 @@ use mongo_actors::{
     options::{Collation, CursorType, Hint},
 };
 
-use super::{Value, find_and_modify, index, results, unsupported, writes};
+use super::{
+    Session, Value, bulk, find_and_modify, index,
+    results::{drain, keep},
+    unsupported, writes,
+};
 use crate::unified::{
-    arguments::{Arguments, set},
-    entities::CursorEntity,
-    failure::{Attempt, Outcome},
-    run::Context,
+    arguments::{Arguments, in_session, set},
+    entities::SessionEntity,
+    failure::{Attempt, Outcome, failure},
 };
 
 pub(super) async fn execute(
-    _context: &Arc<Context>,
     collection: &Collection<Document>,
     name: &str,
     mut arguments: Arguments,
+    session: Session<'_>,
+    owner: Option<&Arc<SessionEntity>>,
 ) -> Attempt<Value> {
     match name {
         "find" => {
             let find = find(collection, &mut arguments)?;
             arguments.finish()?;
-            Ok(Value::Documents(results::drained(find.await?).await?))
+            Ok(Value::Documents(drain!(find, session)))
         }
         "createFindCursor" => {
             let find = find(collection, &mut arguments)?;
             arguments.finish()?;
-            Ok(Value::Cursor(CursorEntity::new(find.await?)))
+            Ok(Value::Cursor(keep!(find, session, owner)))
         }
-        "findOne" => find_one(collection, arguments).await,
-        "aggregate" => aggregate(collection, arguments).await,
-        "countDocuments" => count_documents(collection, arguments).await,
+        "findOne" => find_one(collection, arguments, session).await,
+        "aggregate" => aggregate(collection, arguments, session).await,
+        "countDocuments" => count_documents(collection, arguments, session).await,
+        "estimatedDocumentCount" if session.is_some() => Err(failure!("estimatedDocumentCount has no session").into()),
         "estimatedDocumentCount" => estimated_document_count(collection, arguments).await,
-        "distinct" => distinct(collection, arguments).await,
+        "distinct" => distinct(collection, arguments, session).await,
         "rename" => {
             let to: String = arguments.require("to")?;
             arguments.finish()?;
-            collection.rename(to).await?;
+            in_session!(collection.rename(to), session).await?;
             Ok(Value::Nothing)
         }
+        "bulkWrite" => bulk::collection(collection, arguments, session).await,
         "insertOne" | "insertMany" | "updateOne" | "updateMany" | "replaceOne" | "deleteOne" | "deleteMany" => {
-            writes::execute(collection, name, arguments).await
+            writes::execute(collection, name, arguments, session).await
         }
         "findOneAndDelete" | "findOneAndReplace" | "findOneAndUpdate" => {
-            find_and_modify::execute(collection, name, arguments).await
+            find_and_modify::execute(collection, name, arguments, session).await
         }
         "createIndex"
         | "dropIndex"
@@ -60,7 +66,7 @@ pub(super) async fn execute(
         | "createSearchIndexes"
         | "dropSearchIndex"
         | "listSearchIndexes"
-        | "updateSearchIndex" => index::execute(collection, name, arguments).await,
+        | "updateSearchIndex" => index::execute(collection, name, arguments, session).await,
         _ => Err(unsupported("a collection", name).into()),
     }
 }
@@ -79,8 +85,8 @@ fn find<'a>(collection: &'a Collection<Document>, arguments: &mut Arguments) -> 
     Ok(find)
 }
 
-async fn find_one(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
-    let mut find = collection.find_one(arguments.require::<Document>("filter")?);
+async fn find_one(collection: &Collection<Document>, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
+    let mut find = in_session!(collection.find_one(arguments.require::<Document>("filter")?), session);
     set!(find, arguments, {
         "skip" => skip: u64, "sort" => sort: Document, "timeoutMS" => timeout: Duration,
     });
@@ -88,7 +94,11 @@ async fn find_one(collection: &Collection<Document>, mut arguments: Arguments) -
     Ok(Value::Bson(find.await?.into()))
 }
 
-async fn aggregate(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
+async fn aggregate(
+    collection: &Collection<Document>,
+    mut arguments: Arguments,
+    session: Session<'_>,
+) -> Attempt<Value> {
     let mut aggregate = collection.aggregate(arguments.require::<Vec<Document>>("pipeline")?);
     set!(aggregate, arguments, {
         "allowDiskUse" => allow_disk_use: bool, "batchSize" => batch_size: u32, "collation" => collation: Collation,
@@ -96,11 +106,15 @@ async fn aggregate(collection: &Collection<Document>, mut arguments: Arguments) 
         "maxAwaitTimeMS" => max_await_time: Duration, "timeoutMS" => timeout: Duration,
     });
     arguments.finish()?;
-    Ok(Value::Documents(results::drained(aggregate.await?).await?))
+    Ok(Value::Documents(drain!(aggregate, session)))
 }
 
-async fn count_documents(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
-    let mut count = collection.count_documents(arguments.require::<Document>("filter")?);
+async fn count_documents(
+    collection: &Collection<Document>,
+    mut arguments: Arguments,
+    session: Session<'_>,
+) -> Attempt<Value> {
+    let mut count = in_session!(collection.count_documents(arguments.require::<Document>("filter")?), session);
     set!(count, arguments, {
         "collation" => collation: Collation, "comment" => comment: Bson, "skip" => skip: u64,
         "limit" => limit: u64, "timeoutMS" => timeout: Duration,
@@ -122,9 +136,9 @@ fn number(count: u64) -> Bson {
     i64::try_from(count).unwrap_or(i64::MAX).into()
 }
 
-async fn distinct(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
+async fn distinct(collection: &Collection<Document>, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
     let field: String = arguments.require("fieldName")?;
-    let mut distinct = collection.distinct(field, arguments.require::<Document>("filter")?);
+    let mut distinct = in_session!(collection.distinct(field, arguments.require::<Document>("filter")?), session);
     set!(distinct, arguments, {
         "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
         "timeoutMS" => timeout: Duration,

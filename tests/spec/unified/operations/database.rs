@@ -5,36 +5,46 @@ use std::{sync::Arc, time::Duration};
 use bson::{Bson, Document};
 use mongo_actors::{
     Database,
+    action::RunCursorCommand,
     options::{ChangeStreamPreAndPostImages, ClusteredIndex, CursorType, ReadPreference},
 };
 
-use super::{Value, results, unsupported};
+use super::{
+    Session, Value,
+    results::{drain, keep},
+    unsupported,
+};
 use crate::unified::{
-    arguments::{Arguments, set},
-    entities::CursorEntity,
+    arguments::{Arguments, in_session, set},
+    entities::SessionEntity,
     failure::{Attempt, Outcome, failure},
-    run::Context,
 };
 
 pub(super) async fn execute(
-    _context: &Arc<Context>,
     database: &Database,
     name: &str,
-    arguments: Arguments,
+    mut arguments: Arguments,
+    session: Session<'_>,
+    owner: Option<&Arc<SessionEntity>>,
 ) -> Attempt<Value> {
     match name {
-        "runCommand" => run_command(database, arguments).await,
+        "runCommand" => run_command(database, arguments, session).await,
         "runCursorCommand" => {
-            let cursor = run_cursor_command(database, arguments).await?;
-            Ok(Value::Documents(results::drained(cursor).await?))
+            let run = run_cursor_command(database, &mut arguments)?;
+            arguments.finish()?;
+            Ok(Value::Documents(drain!(run, session)))
         }
-        "createCommandCursor" => Ok(Value::Cursor(CursorEntity::new(run_cursor_command(database, arguments).await?))),
-        "aggregate" => aggregate(database, arguments).await,
-        "createCollection" => create_collection(database, arguments).await,
-        "dropCollection" => drop_collection(database, arguments).await,
-        "modifyCollection" => modify_collection(database, arguments).await,
-        "listCollections" => list_collections(database, arguments).await,
-        "listCollectionNames" => list_collection_names(database, arguments).await,
+        "createCommandCursor" => {
+            let run = run_cursor_command(database, &mut arguments)?;
+            arguments.finish()?;
+            Ok(Value::Cursor(keep!(run, session, owner)))
+        }
+        "aggregate" => aggregate(database, arguments, session).await,
+        "createCollection" => create_collection(database, arguments, session).await,
+        "dropCollection" => drop_collection(database, arguments, session).await,
+        "modifyCollection" => modify_collection(database, arguments, session).await,
+        "listCollections" => list_collections(database, arguments, session).await,
+        "listCollectionNames" => list_collection_names(database, arguments, session).await,
         _ => Err(unsupported("a database", name).into()),
     }
 }
@@ -49,36 +59,36 @@ fn command(arguments: &mut Arguments) -> Outcome<Document> {
     }
 }
 
-async fn run_command(database: &Database, mut arguments: Arguments) -> Attempt<Value> {
-    let mut run = database.run_command(command(&mut arguments)?);
+async fn run_command(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
+    let mut run = in_session!(database.run_command(command(&mut arguments)?), session);
     set!(run, arguments, { "readPreference" => selection_criteria: ReadPreference, "timeoutMS" => timeout: Duration });
     arguments.finish()?;
     Ok(Value::Bson(run.await?.into()))
 }
 
-async fn run_cursor_command(database: &Database, mut arguments: Arguments) -> Attempt<mongo_actors::Cursor<Document>> {
-    let mut run = database.run_cursor_command(command(&mut arguments)?);
+fn run_cursor_command<'a>(database: &'a Database, arguments: &mut Arguments) -> Outcome<RunCursorCommand<'a>> {
+    let mut run = database.run_cursor_command(command(arguments)?);
     set!(run, arguments, {
         "readPreference" => selection_criteria: ReadPreference, "batchSize" => batch_size: u32,
         "maxTimeMS" => max_time: Duration, "comment" => comment: Bson, "cursorType" => cursor_type: CursorType,
         "timeoutMS" => timeout: Duration,
     });
-    arguments.finish()?;
-    Ok(run.await?)
+    Ok(run)
 }
 
-async fn aggregate(database: &Database, mut arguments: Arguments) -> Attempt<Value> {
+async fn aggregate(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
     let mut aggregate = database.aggregate(arguments.require::<Vec<Document>>("pipeline")?);
     set!(aggregate, arguments, {
         "allowDiskUse" => allow_disk_use: bool, "batchSize" => batch_size: u32, "comment" => comment: Bson,
         "let" => let_vars: Document, "maxTimeMS" => max_time: Duration, "timeoutMS" => timeout: Duration,
     });
     arguments.finish()?;
-    Ok(Value::Documents(results::drained(aggregate.await?).await?))
+    Ok(Value::Documents(drain!(aggregate, session)))
 }
 
-async fn create_collection(database: &Database, mut arguments: Arguments) -> Attempt<Value> {
-    let mut create = database.create_collection(arguments.require::<String>("collection")?);
+async fn create_collection(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
+    let name: String = arguments.require("collection")?;
+    let mut create = in_session!(database.create_collection(&name), session);
     if let Some(seconds) = arguments.take::<u64>("expireAfterSeconds")? {
         create = create.expire_after_seconds(Duration::from_secs(seconds));
     }
@@ -94,21 +104,21 @@ async fn create_collection(database: &Database, mut arguments: Arguments) -> Att
     }
     arguments.finish()?;
     create.await?;
-    Ok(Value::Nothing)
+    Ok(Value::Collection(database.collection(&name)))
 }
 
-async fn drop_collection(database: &Database, mut arguments: Arguments) -> Attempt<Value> {
+async fn drop_collection(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
     let name: String = arguments.require("collection")?;
-    let mut drop = database.drop_collection(&name);
+    let mut drop = in_session!(database.drop_collection(&name), session);
     set!(drop, arguments, { "comment" => comment: Bson, "timeoutMS" => timeout: Duration });
     arguments.finish()?;
     drop.await?;
     Ok(Value::Nothing)
 }
 
-async fn modify_collection(database: &Database, mut arguments: Arguments) -> Attempt<Value> {
+async fn modify_collection(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
     let name: String = arguments.require("collection")?;
-    let mut modify = database.modify_collection(&name);
+    let mut modify = in_session!(database.modify_collection(&name), session);
     set!(modify, arguments, {
         "index" => index: Document, "validator" => validator: Document,
         "changeStreamPreAndPostImages" => change_stream_pre_and_post_images: ChangeStreamPreAndPostImages,
@@ -117,18 +127,18 @@ async fn modify_collection(database: &Database, mut arguments: Arguments) -> Att
     Ok(Value::Bson(modify.await?.into()))
 }
 
-async fn list_collections(database: &Database, mut arguments: Arguments) -> Attempt<Value> {
+async fn list_collections(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
     let mut list = database.list_collections();
     set!(list, arguments, {
         "filter" => filter: Document, "batchSize" => batch_size: u32, "comment" => comment: Bson,
         "timeoutMS" => timeout: Duration,
     });
     arguments.finish()?;
-    Ok(Value::Documents(results::drained(list.await?.with_type()).await?))
+    Ok(Value::Documents(drain!(list, session)))
 }
 
-async fn list_collection_names(database: &Database, mut arguments: Arguments) -> Attempt<Value> {
-    let mut list = database.list_collection_names();
+async fn list_collection_names(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
+    let mut list = in_session!(database.list_collection_names(), session);
     set!(list, arguments, { "filter" => filter: Document, "timeoutMS" => timeout: Duration });
     arguments.finish()?;
     Ok(Value::Bson(list.await?.into()))

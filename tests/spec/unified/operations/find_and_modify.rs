@@ -8,17 +8,22 @@ use mongo_actors::{
     options::{Collation, Hint, ReturnDocument, UpdateModifications},
 };
 
-use super::{Value, unsupported};
+use super::{Session, Value, unsupported};
 use crate::unified::{
-    arguments::{Arguments, set},
+    arguments::{Arguments, in_session, set},
     failure::Attempt,
 };
 
-pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut arguments: Arguments) -> Attempt<Value> {
+pub(super) async fn execute(
+    collection: &Collection<Document>,
+    name: &str,
+    mut arguments: Arguments,
+    session: Session<'_>,
+) -> Attempt<Value> {
     let filter: Document = arguments.require("filter")?;
     match name {
         "findOneAndDelete" => {
-            let mut action = collection.find_one_and_delete(filter);
+            let mut action = in_session!(collection.find_one_and_delete(filter), session);
             set!(action, arguments, {
                 "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
                 "let" => let_vars: Document, "projection" => projection: Document, "sort" => sort: Document,
@@ -29,7 +34,7 @@ pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut a
         }
         "findOneAndReplace" => {
             let replacement: Document = arguments.require("replacement")?;
-            let mut action = collection.find_one_and_replace(filter, replacement);
+            let mut action = in_session!(collection.find_one_and_replace(filter, replacement), session);
             set!(action, arguments, {
                 "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
                 "let" => let_vars: Document, "projection" => projection: Document,
@@ -41,7 +46,7 @@ pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut a
         }
         "findOneAndUpdate" => {
             let update: UpdateModifications = arguments.require("update")?;
-            let mut action = collection.find_one_and_update(filter, update);
+            let mut action = in_session!(collection.find_one_and_update(filter, update), session);
             set!(action, arguments, {
                 "arrayFilters" => array_filters: Vec<Document>, "collation" => collation: Collation,
                 "comment" => comment: Bson, "hint" => hint: Hint, "let" => let_vars: Document,

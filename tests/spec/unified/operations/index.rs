@@ -8,24 +8,29 @@ use mongo_actors::{
     options::{AggregateOptions, IndexModel, IndexOptions, SearchIndexModel, SearchIndexType},
 };
 
-use super::{Value, results, unsupported};
+use super::{Session, Value, results::drain, unsupported};
 use crate::unified::{
-    arguments::{Arguments, set},
+    arguments::{Arguments, in_session, set},
     failure::{Attempt, Outcome},
 };
 
-pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut arguments: Arguments) -> Attempt<Value> {
+pub(super) async fn execute(
+    collection: &Collection<Document>,
+    name: &str,
+    mut arguments: Arguments,
+    session: Session<'_>,
+) -> Attempt<Value> {
     match name {
-        "createIndex" => create_index(collection, arguments).await,
+        "createIndex" => create_index(collection, arguments, session).await,
         "dropIndex" => {
-            let mut drop = collection.drop_index(arguments.require::<String>("name")?);
+            let mut drop = in_session!(collection.drop_index(arguments.require::<String>("name")?), session);
             set!(drop, arguments, { "timeoutMS" => timeout: Duration, "comment" => comment: Bson });
             arguments.finish()?;
             drop.await?;
             Ok(Value::Nothing)
         }
         "dropIndexes" => {
-            let mut drop = collection.drop_indexes();
+            let mut drop = in_session!(collection.drop_indexes(), session);
             set!(drop, arguments, { "timeoutMS" => timeout: Duration, "comment" => comment: Bson });
             arguments.finish()?;
             drop.await?;
@@ -37,29 +42,38 @@ pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut a
                 "batchSize" => batch_size: u32, "comment" => comment: Bson, "timeoutMS" => timeout: Duration,
             });
             arguments.finish()?;
-            Ok(Value::Documents(results::drained(list.await?.with_type()).await?))
+            Ok(Value::Documents(drain!(list, session)))
         }
         "listIndexNames" => {
-            let mut list = collection.list_index_names();
+            let mut list = in_session!(collection.list_index_names(), session);
             set!(list, arguments, { "timeoutMS" => timeout: Duration });
             arguments.finish()?;
             Ok(Value::Bson(list.await?.into()))
         }
-        _ => search_index(collection, name, arguments).await,
+        _ => search_index(collection, name, arguments, session).await,
     }
 }
 
-async fn create_index(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
+async fn create_index(
+    collection: &Collection<Document>,
+    mut arguments: Arguments,
+    session: Session<'_>,
+) -> Attempt<Value> {
     let options =
         IndexOptions { name: arguments.take("name")?, unique: arguments.take("unique")?, ..IndexOptions::default() };
     let model = IndexModel::new(arguments.require("keys")?).with_options(options);
-    let mut create = collection.create_index(model);
+    let mut create = in_session!(collection.create_index(model), session);
     set!(create, arguments, { "comment" => comment: Bson, "timeoutMS" => timeout: Duration });
     arguments.finish()?;
     Ok(Value::Bson(create.await?.into()))
 }
 
-async fn search_index(collection: &Collection<Document>, name: &str, mut arguments: Arguments) -> Attempt<Value> {
+async fn search_index(
+    collection: &Collection<Document>,
+    name: &str,
+    mut arguments: Arguments,
+    session: Session<'_>,
+) -> Attempt<Value> {
     match name {
         "createSearchIndex" => {
             let model = search_index_model(&arguments.require::<Document>("model")?)?;
@@ -92,7 +106,7 @@ async fn search_index(collection: &Collection<Document>, name: &str, mut argumen
                 list = list.with_options(aggregate_options(&options)?);
             }
             arguments.finish()?;
-            Ok(Value::Documents(results::drained(list.await?.with_type()).await?))
+            Ok(Value::Documents(drain!(list, session)))
         }
         _ => Err(unsupported("a collection", name).into()),
     }

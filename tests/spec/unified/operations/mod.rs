@@ -1,5 +1,6 @@
 //! Doing what a test says.
 
+mod bulk;
 mod client;
 mod collection;
 mod cursor;
@@ -8,18 +9,20 @@ mod find_and_modify;
 mod index;
 mod results;
 mod runner;
+mod session;
 mod writes;
-
-pub(super) use results::partial_result;
 
 use std::sync::Arc;
 
 use bson::{Bson, Document};
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
+use mongo_actors::{ClientSession, Collection};
+
+pub(super) use self::{results::partial_result, session::transaction_options};
 
 use super::{
     arguments::Arguments,
-    entities::{CursorEntity, Entity},
+    entities::{CursorEntity, Entity, SessionEntity},
     errors,
     failure::{Attempt, Failure, Outcome, Stop, failure},
     matching::Level,
@@ -35,19 +38,34 @@ pub(super) enum Value {
     Bson(Bson),
     /// What an iterable gave; each is a root-level document.
     Documents(Vec<Document>),
+    /// A collection that was created.
+    Collection(Collection<Document>),
     /// A cursor.
     Cursor(CursorEntity),
 }
 
+/// The session that an operation runs in, if the file names one.
+type Session<'s> = Option<&'s mut ClientSession>;
+
+/// A session that is in use already: the callback of a transaction has it.
+pub(super) struct Held<'s> {
+    id: &'s str,
+    session: &'s mut ClientSession,
+}
+
 /// Executes `operation` and compares what comes of it with what is expected. An error of the driver is handed on, for
 /// whoever must see it although it was expected.
-pub(super) fn execute<'a>(context: &'a Arc<Context>, operation: &'a Operation) -> BoxFuture<'a, Outcome<Option<Stop>>> {
+pub(super) fn execute<'a>(
+    context: &'a Arc<Context>,
+    operation: &'a Operation,
+    held: Option<Held<'a>>,
+) -> LocalBoxFuture<'a, Outcome<Option<Stop>>> {
     Box::pin(async move {
         let place = |failure: Failure| failure.at(format_args!("{} on {}", operation.name, operation.object));
         if operation.object == "testRunner" {
-            return runner::execute(context, operation).await.map(|()| None).map_err(place);
+            return runner::execute(context, operation, held).await.map(|()| None).map_err(place);
         }
-        let attempt = attempt(context, operation).await;
+        let attempt = attempt(context, operation, held).await;
         judge(context, operation, attempt).map_err(place)
     })
 }
@@ -84,6 +102,7 @@ fn verify(context: &Context, expected: &Bson, value: &Value) -> Outcome {
             let array = documents.iter().cloned().map(Bson::Document).collect();
             matcher.matches(expected, Some(&Bson::Array(array)), Level::RootElements)
         }
+        Value::Collection(_) => Err(failure!("a collection cannot be compared with {expected}")),
         Value::Cursor(_) => Err(failure!("a cursor cannot be compared with {expected}")),
     }
 }
@@ -93,20 +112,51 @@ fn save(context: &Context, name: &str, value: Value) -> Outcome {
         Value::Nothing => return Err(failure!("there is no result to save as {name}")),
         Value::Bson(value) => Entity::Bson(value),
         Value::Documents(documents) => Entity::Bson(documents.into()),
+        Value::Collection(collection) => Entity::Collection(collection),
         Value::Cursor(cursor) => Entity::Cursor(Arc::new(cursor)),
     };
     context.entities.insert(name, entity)
 }
 
-async fn attempt(context: &Arc<Context>, operation: &Operation) -> Attempt<Value> {
-    let arguments = Arguments::new(&operation.arguments);
+async fn attempt(context: &Arc<Context>, operation: &Operation, held: Option<Held<'_>>) -> Attempt<Value> {
+    let mut arguments = Arguments::new(&operation.arguments);
+    let id = arguments.take::<String>("session")?;
+    let id = id.as_deref();
     let name = operation.name.as_str();
-    match context.entities.get(&operation.object)? {
-        Entity::Client(client) => client::execute(context, &client, name, arguments).await,
-        Entity::Database(database) => database::execute(context, &database, name, arguments).await,
-        Entity::Collection(collection) => collection::execute(context, &collection, name, arguments).await,
+    let entity = context.entities.get(&operation.object)?;
+    if let Entity::Session(session) = &entity {
+        let id = operation.object.as_str();
+        return match held {
+            Some(held) if held.id == id => session::execute(context, held.session, id, name, arguments).await,
+            _ => session::execute(context, &mut *session.lock().await, id, name, arguments).await,
+        };
+    }
+    let owner = id.map(|id| context.entities.session(id)).transpose()?;
+    match (held, &owner) {
+        (Some(held), Some(owner)) if Some(held.id) == id => {
+            on_entity(entity, name, arguments, Some(held.session), Some(owner)).await
+        }
+        (_, Some(owner)) => {
+            let mut session = owner.lock().await;
+            on_entity(entity, name, arguments, Some(&mut *session), Some(owner)).await
+        }
+        (_, None) => on_entity(entity, name, arguments, None, None).await,
+    }
+}
+
+async fn on_entity(
+    entity: Entity,
+    name: &str,
+    arguments: Arguments,
+    session: Session<'_>,
+    owner: Option<&Arc<SessionEntity>>,
+) -> Attempt<Value> {
+    match entity {
+        Entity::Client(client) => client::execute(&client, name, arguments, session).await,
+        Entity::Database(database) => database::execute(&database, name, arguments, session, owner).await,
+        Entity::Collection(collection) => collection::execute(&collection, name, arguments, session, owner).await,
         Entity::Cursor(cursor) => cursor::execute(&cursor, name, arguments).await,
-        Entity::Thread(_) | Entity::Topology(_) | Entity::Bson(_) => Err(unsupported(&operation.object, name).into()),
+        other => Err(unsupported(other.kind(), name).into()),
     }
 }
 

@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use bson::{Bson, Document};
-use serde::Deserialize;
+use mongo_actors::{ClientSession, options::SelectionCriteria};
 
+use super::Held;
 use crate::unified::{
     arguments::Arguments,
     entities::Entity,
@@ -17,21 +18,31 @@ use crate::unified::{
 /// How long to wait for events and changes.
 const LIMIT: Duration = Duration::from_secs(10);
 
-pub(super) async fn execute(context: &Arc<Context>, operation: &Operation) -> Outcome {
+pub(super) async fn execute(context: &Arc<Context>, operation: &Operation, held: Option<Held<'_>>) -> Outcome {
     if !matches!(operation.expectation, Expectation::Success { result: None, save_as: None }) {
         return Err(failure!("an operation of the runner has no result and no error"));
     }
     let mut arguments = Arguments::new(&operation.arguments);
-    run(context, &operation.name, &mut arguments).await?;
+    run(context, &operation.name, &mut arguments, held).await?;
     arguments.finish()
 }
 
-async fn run(context: &Arc<Context>, name: &str, arguments: &mut Arguments) -> Outcome {
+async fn run(context: &Arc<Context>, name: &str, arguments: &mut Arguments, held: Option<Held<'_>>) -> Outcome {
     match name {
         "failPoint" => fail_point(context, arguments).await,
+        "targetedFailPoint" => targeted_fail_point(context, arguments, held).await,
+        "assertSessionTransactionState" => {
+            let expected: String = arguments.require("state")?;
+            let actual = inspect(context, arguments, held, |session| session.transaction_state_name()).await?;
+            if actual == expected { Ok(()) } else { Err(failure!("the transaction is {actual} instead of {expected}")) }
+        }
+        "assertSessionPinned" => pinned(context, arguments, held, true).await,
+        "assertSessionUnpinned" => pinned(context, arguments, held, false).await,
+        "assertSessionDirty" => dirty(context, arguments, held, true).await,
+        "assertSessionNotDirty" => dirty(context, arguments, held, false).await,
         "createEntities" => {
             for entity in arguments.require::<Vec<Document>>("entities")? {
-                context.create(&read::<schema::Entity>(entity)?).await?;
+                context.create(&schema::from_argument::<schema::Entity>(entity)?).await?;
             }
             Ok(())
         }
@@ -44,9 +55,9 @@ async fn run(context: &Arc<Context>, name: &str, arguments: &mut Arguments) -> O
         "assertNumberConnectionsCheckedOut" => checked_out(context, arguments).await,
         "runOnThread" => {
             let thread = context.entities.thread(&arguments.require::<String>("thread")?)?;
-            let operation: Operation = read(arguments.require("operation")?)?;
+            let operation: Operation = schema::from_argument(arguments.require("operation")?)?;
             let context = context.clone();
-            thread.run(async move { super::execute(&context, &operation).await.map(drop) });
+            thread.run(async move { super::execute(&context, &operation, None).await.map(drop) });
             Ok(())
         }
         "waitForThread" => context.entities.thread(&arguments.require::<String>("thread")?)?.wait().await,
@@ -73,34 +84,48 @@ async fn run(context: &Arc<Context>, name: &str, arguments: &mut Arguments) -> O
     }
 }
 
-/// Reads a structure of the format that stands among the arguments.
-fn read<T: for<'any> Deserialize<'any>>(document: Document) -> Outcome<T> {
-    let json = Bson::Document(document).into_canonical_extjson();
-    let relaxed = relaxed(json);
-    T::deserialize(relaxed).map_err(|error| failure!("an argument cannot be read: {error}"))
-}
-
-/// The same JSON, with integers as plain numbers.
-fn relaxed(json: serde_json::Value) -> serde_json::Value {
-    match json {
-        serde_json::Value::Object(object) if object.len() == 1 && object.contains_key("$numberInt") => {
-            let number = object["$numberInt"].as_str().and_then(|text| text.parse::<i64>().ok());
-            number.map_or(serde_json::Value::Object(object), Into::into)
-        }
-        serde_json::Value::Object(object) => {
-            object.into_iter().map(|(name, value)| (name, relaxed(value))).collect::<serde_json::Map<_, _>>().into()
-        }
-        serde_json::Value::Array(array) => array.into_iter().map(relaxed).collect(),
-        other => other,
-    }
-}
-
 async fn fail_point(context: &Context, arguments: &mut Arguments) -> Outcome {
     let client = context.entities.client(&arguments.require::<String>("client")?)?;
     let command: Document = arguments.require("failPoint")?;
     context.fail_points.remember(&command)?;
     let admin = client.client.database("admin");
     admin.run_command(command).await.map(drop).map_err(|error| Stop::from(error).unexpected())
+}
+
+/// Looks at the session that the argument `session` names.
+async fn inspect<T>(
+    context: &Context,
+    arguments: &mut Arguments,
+    held: Option<Held<'_>>,
+    look: impl FnOnce(&ClientSession) -> T,
+) -> Outcome<T> {
+    let id: String = arguments.require("session")?;
+    match held {
+        Some(held) if held.id == id => Ok(look(held.session)),
+        _ => Ok(look(&*context.entities.session(&id)?.lock().await)),
+    }
+}
+
+async fn pinned(context: &Context, arguments: &mut Arguments, held: Option<Held<'_>>, expected: bool) -> Outcome {
+    let pinned = inspect(context, arguments, held, |session| session.pinned_server().is_some()).await?;
+    if pinned == expected { Ok(()) } else { Err(failure!("that the session is pinned is {pinned}")) }
+}
+
+async fn dirty(context: &Context, arguments: &mut Arguments, held: Option<Held<'_>>, expected: bool) -> Outcome {
+    let dirty = inspect(context, arguments, held, ClientSession::is_dirty).await?;
+    if dirty == expected { Ok(()) } else { Err(failure!("that the session is dirty is {dirty}")) }
+}
+
+/// Routers of the test lead to the same server, so that the fail point is the same whichever is asked.
+async fn targeted_fail_point(context: &Context, arguments: &mut Arguments, held: Option<Held<'_>>) -> Outcome {
+    let look = |session: &ClientSession| (session.client().clone(), session.pinned_server());
+    let (client, server) = inspect(context, arguments, held, look).await?;
+    let server = server.ok_or_else(|| failure!("the session is not pinned to a server"))?;
+    let command: Document = arguments.require("failPoint")?;
+    context.fail_points.remember(&command)?;
+    let admin = client.database("admin");
+    let run = admin.run_command(command).selection_criteria(SelectionCriteria::Address(server));
+    run.await.map(drop).map_err(|error| Stop::from(error).unexpected())
 }
 
 async fn lsids(context: &Context, arguments: &mut Arguments, holds: fn(&Bson, &Bson) -> bool) -> Outcome {
@@ -150,7 +175,7 @@ async fn checked_out(context: &Context, arguments: &mut Arguments) -> Outcome {
 }
 
 fn event(arguments: &mut Arguments) -> Outcome<(ExpectedEvent, usize)> {
-    let event = read(arguments.require("event")?)?;
+    let event = schema::from_argument(arguments.require("event")?)?;
     Ok((event, arguments.require("count")?))
 }
 

@@ -9,33 +9,56 @@ use mongo_actors::{
     options::{Collation, Hint, UpdateModifications},
 };
 
-use super::{Value, results, unsupported};
+use super::{Session, Value, results, unsupported};
 use crate::unified::{
-    arguments::{Arguments, set},
+    arguments::{Arguments, in_session, set},
     failure::Attempt,
 };
 
-pub(super) async fn execute(collection: &Collection<Document>, name: &str, mut arguments: Arguments) -> Attempt<Value> {
+pub(super) async fn execute(
+    collection: &Collection<Document>,
+    name: &str,
+    mut arguments: Arguments,
+    session: Session<'_>,
+) -> Attempt<Value> {
     match name {
-        "insertOne" => insert_one(collection, arguments).await,
-        "insertMany" => insert_many(collection, arguments).await,
-        "replaceOne" => replace_one(collection, arguments).await,
+        "insertOne" => insert_one(collection, arguments, session).await,
+        "insertMany" => insert_many(collection, arguments, session).await,
+        "replaceOne" => replace_one(collection, arguments, session).await,
         "updateOne" => {
             let update_ = arguments.require::<UpdateModifications>("update")?;
-            update(collection.update_one(arguments.require::<Document>("filter")?, update_), arguments).await
+            update(
+                in_session!(collection.update_one(arguments.require::<Document>("filter")?, update_), session),
+                arguments,
+            )
+            .await
         }
         "updateMany" => {
             let update_ = arguments.require::<UpdateModifications>("update")?;
-            update(collection.update_many(arguments.require::<Document>("filter")?, update_), arguments).await
+            update(
+                in_session!(collection.update_many(arguments.require::<Document>("filter")?, update_), session),
+                arguments,
+            )
+            .await
         }
-        "deleteOne" => delete(collection.delete_one(arguments.require::<Document>("filter")?), arguments).await,
-        "deleteMany" => delete(collection.delete_many(arguments.require::<Document>("filter")?), arguments).await,
+        "deleteOne" => {
+            delete(in_session!(collection.delete_one(arguments.require::<Document>("filter")?), session), arguments)
+                .await
+        }
+        "deleteMany" => {
+            delete(in_session!(collection.delete_many(arguments.require::<Document>("filter")?), session), arguments)
+                .await
+        }
         _ => Err(unsupported("a collection", name).into()),
     }
 }
 
-async fn insert_one(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
-    let mut insert = collection.insert_one(arguments.require::<Document>("document")?);
+async fn insert_one(
+    collection: &Collection<Document>,
+    mut arguments: Arguments,
+    session: Session<'_>,
+) -> Attempt<Value> {
+    let mut insert = in_session!(collection.insert_one(arguments.require::<Document>("document")?), session);
     set!(insert, arguments, {
         "bypassDocumentValidation" => bypass_document_validation: bool, "comment" => comment: Bson,
         "timeoutMS" => timeout: Duration,
@@ -44,8 +67,12 @@ async fn insert_one(collection: &Collection<Document>, mut arguments: Arguments)
     Ok(Value::Bson(results::insert_one(&insert.await?)))
 }
 
-async fn insert_many(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
-    let mut insert = collection.insert_many(arguments.require::<Vec<Document>>("documents")?);
+async fn insert_many(
+    collection: &Collection<Document>,
+    mut arguments: Arguments,
+    session: Session<'_>,
+) -> Attempt<Value> {
+    let mut insert = in_session!(collection.insert_many(arguments.require::<Vec<Document>>("documents")?), session);
     set!(insert, arguments, {
         "bypassDocumentValidation" => bypass_document_validation: bool, "comment" => comment: Bson,
         "ordered" => ordered: bool, "timeoutMS" => timeout: Duration,
@@ -54,9 +81,14 @@ async fn insert_many(collection: &Collection<Document>, mut arguments: Arguments
     Ok(Value::Bson(results::insert_many(&insert.await?)))
 }
 
-async fn replace_one(collection: &Collection<Document>, mut arguments: Arguments) -> Attempt<Value> {
+async fn replace_one(
+    collection: &Collection<Document>,
+    mut arguments: Arguments,
+    session: Session<'_>,
+) -> Attempt<Value> {
     let replacement: Document = arguments.require("replacement")?;
-    let mut replace = collection.replace_one(arguments.require::<Document>("filter")?, replacement);
+    let mut replace =
+        in_session!(collection.replace_one(arguments.require::<Document>("filter")?, replacement), session);
     set!(replace, arguments, {
         "bypassDocumentValidation" => bypass_document_validation: bool, "collation" => collation: Collation,
         "comment" => comment: Bson, "hint" => hint: Hint, "let" => let_vars: Document, "sort" => sort: Document,

@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "every field is read to check the file, also what the runner has no use for")]
 
+mod argument;
 mod common;
 mod encryption;
 mod entity;
@@ -14,13 +15,17 @@ mod operation;
 mod requirement;
 
 pub(super) use self::{
+    argument::from_argument,
     common::{Filled, Json, NonEmpty, Object},
-    entity::{ClientEntity, CollectionEntity, CollectionOrDatabaseOptions, DatabaseEntity, Entity, ServerApiOptions},
+    entity::{
+        ClientEntity, CollectionEntity, CollectionOrDatabaseOptions, DatabaseEntity, Entity, ObservedLogMessages,
+        ServerApiOptions, SessionEntity,
+    },
     event::{
         CmapEvent, CommandEvent, ExpectedDescription, ExpectedEvent, ExpectedEvents, ExpectedEventsForClient, SdamEvent,
     },
     file::{CollectionData, Test, TestFile},
-    log::{ExpectedLogMessagesForClient, Severity},
+    log::{Component, ExpectedLogMessage, ExpectedLogMessagesForClient, Severity},
     operation::{Expectation, ExpectedError, Operation},
     requirement::{RunOnRequirement, Serverless, TopologyName, Version},
 };
