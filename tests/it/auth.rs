@@ -352,6 +352,20 @@ async fn scram_is_renewed_too() {
 }
 
 #[tokio::test]
+async fn an_explicit_session_goes_on_after_credentials_were_renewed() {
+    let server = Standalone::builder().auth("root", "secret").start().await.unwrap();
+    let client = Client::with_uri_str(&server.uri()).await.unwrap();
+    let things = client.database("it").collection::<Document>("things");
+    let mut session = client.start_session().await.unwrap();
+    let fail = mongo_actors_testkit::FailPoint::fail_command(["insert"]).times(1).error_code(391);
+    let _enabled = server.member().enable(fail).await.unwrap();
+    things.insert_one(doc! { "_id": 1 }).session(&mut session).await.unwrap();
+    let found = things.find_one(doc! { "_id": 1 }).session(&mut session).await.unwrap();
+    assert_eq!(found, Some(doc! { "_id": 1 }));
+    client.close().await;
+}
+
+#[tokio::test]
 async fn credentials_in_code_complete_and_replace_those_of_the_uri() {
     let server = Standalone::builder().auth("root", "secret").start().await.unwrap();
     let host = server.member().address();

@@ -185,8 +185,10 @@ impl SessionMark {
 }
 
 impl User {
-    fn is_waiting(self, number: u64) -> bool {
-        matches!(self, Self::Waiting { turn, .. } if turn == number)
+    /// Whether the attempt `number` may be sent: for the first time, or once more because its connection had to
+    /// authenticate anew.
+    fn may_send(self, number: u64) -> bool {
+        matches!(self, Self::Waiting { turn, .. } | Self::Taken { turn, .. } if turn == number)
     }
 }
 
@@ -239,7 +241,7 @@ impl Turn {
         stamp: impl FnOnce(&mut SessionState) -> R,
     ) -> Option<R> {
         let mut inner = self.session.lock();
-        if !inner.user.is_waiting(self.number) {
+        if !inner.user.may_send(self.number) {
             return None;
         }
         inner.user = User::Taken { turn: self.number, replied: false };
