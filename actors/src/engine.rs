@@ -241,8 +241,9 @@ impl Engine {
             stage: Stage::Selected,
         })?;
         let (done, warm) = Token::new();
-        if let Some(topology) = &*self.shared.topology.load() {
-            topology.do_send(WarmUpPools { done });
+        match &*self.shared.topology.load() {
+            Some(topology) => topology.do_send(WarmUpPools { done }),
+            None => drop(done),
         }
         warm.await;
         Ok(())
