@@ -1,6 +1,6 @@
 //! Bulk writes on a replica set, and those of a client on a server that knows the command.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use mongo_actors::{
     Client, Collection, Namespace,
@@ -138,20 +138,18 @@ async fn nothing_is_doubled_when_the_primary_dies() {
     let things = things(&client);
     let count = 2_000;
     things.insert_many((0..count).map(|id| doc! { "_id": id, "x": 0 })).await.unwrap();
-    let rounds = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (rounds, mut seen) = tokio::sync::watch::channel(0);
     let writer = tokio::spawn({
-        let (things, rounds) = (things.clone(), rounds.clone());
+        let things = things.clone();
         async move {
             for _ in 0..12 {
                 let result = things.bulk_write((0..count).map(increment)).ordered(false).await.unwrap();
                 assert_eq!(result.modified_count, u64::try_from(count).unwrap());
-                rounds.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                rounds.send_modify(|rounds| *rounds += 1);
             }
         }
     });
-    while rounds.load(std::sync::atomic::Ordering::SeqCst) < 2 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    seen.wait_for(|rounds| *rounds >= 2).await.unwrap();
     // In the middle of the third round.
     let primary = set.primary().await.unwrap();
     primary.kill().await.unwrap();

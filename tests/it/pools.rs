@@ -1,6 +1,6 @@
 //! Many callers, few connections.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use mongo_actors::{
     Client,
@@ -47,11 +47,8 @@ async fn waiting_too_long_for_a_connection_names_the_limit() {
     let things = client.database("it-wait-queue").collection::<Document>("things");
     things.insert_one(doc! { "_id": 1 }).await.unwrap();
     let slow = things.find_one(doc! { "$where": "sleep(500) || true" });
-    let hasty = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        things.find_one(doc! {}).await
-    };
-    let (slow, hasty) = tokio::join!(async { slow.await }, hasty);
+    // Polled in this order, they reach the pool in this order.
+    let (slow, hasty) = tokio::join!(biased; async { slow.await }, async { things.find_one(doc! {}).await });
     slow.unwrap();
     let error = hasty.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::WaitQueueTimeout(_)), "{error}");
