@@ -1,5 +1,6 @@
 //! The seeds and default options of a `mongodb+srv` name (initial DNS seedlist discovery specification).
 
+use futures_util::future::join;
 use mongo_actors_protocol::options::{ClientOptions, ConfigError};
 
 use crate::{
@@ -40,7 +41,7 @@ pub async fn resolve_seedlist(options: ClientOptions) -> Result<ClientOptions, S
     let (config, limit) = (&options.resolver_config, options.connect_timeout);
     let query_name = srv.query_name();
     let (records, texts) =
-        tokio::join!(dns::srv_records(config, &query_name, limit), dns::txt_records(config, &srv.host, limit));
+        join(dns::srv_records(config, &query_name, limit), dns::txt_records(config, &srv.host, limit)).await;
     // Without SRV records nothing else matters.
     let hosts = records?.into_iter().map(|record| record.target).collect();
     Ok(options.apply_txt_and_hosts(hosts, &texts?, &mut rand::rng())?)
