@@ -3,6 +3,9 @@
 use std::str::FromStr;
 
 /// Choices about conversions that BSON leaves open. Inherited from client to database to collection.
+///
+/// The driver applies [`utf8_policy`](Self::utf8_policy) to every document that it decodes. The others are carried, and
+/// change nothing that it decodes yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CodecOptions {
