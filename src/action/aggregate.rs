@@ -163,12 +163,7 @@ impl<'a, T, S> Aggregate<'a, T, S> {
     }
 }
 
-async fn open(
-    call: Call<'_>,
-    options: AggregateOptions,
-    prepared: Result<Prepared>,
-    session: Option<&ClientSession>,
-) -> Result<Core> {
+async fn open(call: Call<'_>, options: AggregateOptions, prepared: Result<Prepared>) -> Result<Core> {
     let prepared = prepared?;
     let AggregateOptions { batch_size, comment, max_await_time, .. } = options;
     let terms = Terms { batch_size, comment, max_await_time, ..Terms::of(&prepared) };
@@ -176,21 +171,21 @@ async fn open(
     if let Err(error) = confirmed(executed.body.as_ref()) {
         return Err(executed.explain(error));
     }
-    Core::opened(call.client(), &call.settings().codec_options, terms, executed, session)
+    Core::opened(call.client(), &call.settings().codec_options, terms, executed)
 }
 
 awaitable! { ['a, T: 'a] Aggregate<'a, T> => Cursor<T> {
     fn into_future(self) -> Self::IntoFuture {
         let prepared = self.prepare(None);
         let Self { call, options, .. } = self;
-        ActionFuture::new(async move { Ok(Cursor::of(open(call, options, prepared, None).await?)) })
+        ActionFuture::new(async move { Ok(Cursor::of(open(call, options, prepared).await?)) })
     }
 } }
 
 awaitable! { ['a, T: 'a] Aggregate<'a, T, ExplicitSession<'a>> => SessionCursor<T> {
     fn into_future(self) -> Self::IntoFuture {
         let prepared = self.prepare(Some(self.session.0));
-        let Self { call, options, session: ExplicitSession(session), .. } = self;
-        ActionFuture::new(async move { Ok(SessionCursor::of(open(call, options, prepared, Some(session)).await?)) })
+        let Self { call, options, .. } = self;
+        ActionFuture::new(async move { Ok(SessionCursor::of(open(call, options, prepared).await?)) })
     }
 } }

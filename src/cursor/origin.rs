@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bson::RawDocumentBuf;
-use mongo_actors_protocol::command::{CursorType, Find, FindOptions, Namespace};
+use mongo_actors_protocol::command::{Find, FindOptions, Namespace};
 
 use super::Terms;
 use crate::{
     collection::CollectionHandle,
-    error::{Error, Result},
+    error::Result,
     executor::{Call, Opening, Prepared},
     session::ClientSession,
 };
@@ -38,8 +38,8 @@ impl FindOrigin {
     }
 
     pub(crate) fn terms(&self, prepared: &Prepared) -> Terms {
-        let Terms { budget, timing, operation_id, .. } = Terms::of(prepared);
-        Terms { budget, timing, operation_id, ..self.first_terms() }
+        let Terms { budget, timing, operation_id, session, .. } = Terms::of(prepared);
+        Terms { budget, timing, operation_id, session, ..self.first_terms() }
     }
 
     /// The terms before anything was prepared.
@@ -57,12 +57,6 @@ impl FindOrigin {
 
     pub(crate) fn prepare(&self, session: Option<&ClientSession>) -> Result<Prepared> {
         let filter = self.filter.as_ref().map_err(Clone::clone)?;
-        if self.options.cursor_type == Some(CursorType::Exhaust) {
-            return Err(Error::invalid_argument(
-                "cursor_type",
-                "this build of the driver does not stream cursors: leave it at NonTailable",
-            ));
-        }
         if self.options.no_cursor_timeout == Some(true) && session.is_none() {
             tracing::warn!(
                 target: "mongo_actors::client",

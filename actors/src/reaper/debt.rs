@@ -10,7 +10,7 @@ use mongo_actors_protocol::{
 
 use crate::{
     shared::Token,
-    ticket::{HeldSession, Lease, Operation, Reply, SharedSession},
+    ticket::{HeldSession, Lease, Operation, Reply, Setback, SharedSession},
 };
 
 /// A cursor that is still open on its server and that nobody will read any more.
@@ -39,6 +39,22 @@ impl KillCursors {
         let (database, collection) = cursor.get_str("ns").ok()?.split_once('.')?;
         let (database, collection) = (database.into(), collection.to_owned());
         Some(Self { server: reply.server, database, collection, cursor_id, session: reply.session, lease: reply.lease })
+    }
+
+    /// The debt of an operation that has failed unheard, and that was for a cursor which keeps its connection.
+    pub(super) fn of_failed(setback: Setback) -> Option<Self> {
+        let Setback { operation, session, lease, .. } = setback;
+        let lease = lease.filter(Lease::is_usable)?;
+        let request = operation.request;
+        let cursor_id = request.body.get_i64("getMore").ok()?;
+        let collection = request.body.get_str("collection").ok()?.to_owned();
+        let (server, database) = (lease.info().address.clone(), request.database);
+        Some(Self { server, database, collection, cursor_id, session, lease: Some(lease) })
+    }
+
+    /// Whether the connection that the cursor is bound to cannot be used any more: its end is the cursor's.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| !lease.is_usable())
     }
 
     /// The operation that pays the debt, by `deadline`; none if it cannot be expressed.
