@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bson::RawDocumentBuf;
-use mongo_actors_protocol::command::{Find, FindOptions, Namespace};
+use mongo_actors_protocol::command::{CursorType, Find, FindOptions, Namespace};
 
 use super::Terms;
 use crate::{
     collection::CollectionHandle,
-    error::Result,
+    error::{Error, Result},
     executor::{Call, Opening, Prepared},
     session::ClientSession,
 };
@@ -57,6 +57,16 @@ impl FindOrigin {
 
     pub(crate) fn prepare(&self, session: Option<&ClientSession>) -> Result<Prepared> {
         let filter = self.filter.as_ref().map_err(Clone::clone)?;
+        if self.options.cursor_type == Some(CursorType::Exhaust)
+            && self.collection.client().options().load_balanced
+            && session.is_some_and(ClientSession::in_transaction)
+        {
+            return Err(Error::invalid_argument(
+                "cursor_type",
+                "behind a load balancer a transaction has one connection, which an exhaust cursor would keep from it: \
+                 use a cursor of another type",
+            ));
+        }
         if self.options.no_cursor_timeout == Some(true) && session.is_none() {
             tracing::warn!(
                 target: "mongo_actors::client",
