@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, Message};
+use actix::Message;
 use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     cmap::{CheckIn, CheckOutError, Clear, ConnectionId, Purpose, Waiter},
@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::{
     connection::ConnectionActor,
     failure::EstablishError,
+    runtime::Address,
     shared::Token,
     ticket::{ConnectionInfo, Lease, Ticket},
 };
@@ -76,7 +77,7 @@ pub(crate) struct ConnectionFailed {
 pub(crate) struct ConnectionEstablished {
     pub(crate) id: ConnectionId,
     pub(crate) info: Arc<ConnectionInfo>,
-    pub(crate) actor: Addr<ConnectionActor>,
+    pub(crate) actor: Address<ConnectionActor>,
 }
 
 /// A connection could not be established. Comes back from the topology, behind the `Clear` that it may have caused.

@@ -138,7 +138,11 @@ impl Actor for ReaperActor {
 
 impl Supervised for ReaperActor {}
 
-impl SupervisedActor for ReaperActor {}
+impl SupervisedActor for ReaperActor {
+    fn in_flight(&self) -> usize {
+        self.payments.inside()
+    }
+}
 
 impl Handler<Settle> for ReaperActor {
     type Result = ();
