@@ -98,6 +98,9 @@ async fn a_stream_needs_no_more_requests() {
 #[tokio::test]
 async fn a_cursor_left_in_the_middle_of_its_stream_closes_its_connection() {
     let (server, recorder, numbers) = on_standalone(&[("maxPoolSize", "1")]).await;
+    // More than the sockets take, so that the server is still in the middle of it.
+    let padding = "x".repeat(64 * 1024);
+    numbers.update_many(doc! { "_id": { "$lt": 500 } }, doc! { "$set": { "padding": padding } }).await.unwrap();
     for (round, by_hand) in [false, true].into_iter().enumerate() {
         let mut cursor = streamed!(numbers).await.unwrap();
         for _ in 0..15 {
@@ -110,7 +113,7 @@ async fn a_cursor_left_in_the_middle_of_its_stream_closes_its_connection() {
         }
         eventually("the server has no cursor", async || server.member().open_cursors().await.unwrap() == 0).await;
         // Whoever comes next gets another connection, with nothing of the stream in it.
-        assert_eq!(numbers.find_one(doc! { "_id": 7 }).await.unwrap(), Some(doc! { "_id": 7 }));
+        assert_eq!(numbers.find_one(doc! { "_id": 700 }).await.unwrap(), Some(doc! { "_id": 700 }));
         recorder.expect_all_checked_in(numbers.client()).await;
         assert_eq!((recorder.closed(), recorder.cleared()), (round + 1, 0));
     }
