@@ -339,5 +339,6 @@ fn owed(
     lease: Option<Lease>,
 ) -> KillCursors {
     let Namespace { db, coll } = namespace.clone();
-    KillCursors { server: server.clone(), database: db, collection: coll.as_ref().into(), cursor_id, session, lease }
+    let (server, collection) = (server.clone(), coll.as_ref().into());
+    KillCursors { server, database: db, collection, cursor_id, session, lease, orphaned: false }
 }

@@ -37,6 +37,7 @@ impl OpenCursor {
             cursor_id: std::mem::take(&mut self.id),
             session: self.session.take(),
             lease: self.lease.take(),
+            orphaned: false,
         })
     }
 

@@ -28,6 +28,9 @@ pub struct KillCursors {
     pub session: Option<HeldSession>,
     /// The connection it is bound to.
     pub lease: Option<Lease>,
+    /// Whether its connection was closed while the server worked for it. Servers notice that, and close such a cursor
+    /// themselves: it is killed only if there is time for it later.
+    pub orphaned: bool,
 }
 
 impl KillCursors {
@@ -38,7 +41,8 @@ impl KillCursors {
         let cursor_id = cursor.get_i64("id").ok().filter(|id| *id != 0)?;
         let (database, collection) = cursor.get_str("ns").ok()?.split_once('.')?;
         let (database, collection) = (database.into(), collection.to_owned());
-        Some(Self { server: reply.server, database, collection, cursor_id, session: reply.session, lease: reply.lease })
+        let (session, lease) = (reply.session, reply.lease);
+        Some(Self { server: reply.server, database, collection, cursor_id, session, lease, orphaned: false })
     }
 
     /// The operation that pays the debt, by `deadline`; none if it cannot be expressed.
@@ -65,6 +69,13 @@ pub(crate) struct AbandonSession {
 pub(crate) enum Debt {
     Cursor(Box<KillCursors>),
     Session(AbandonSession),
+}
+
+impl Debt {
+    /// Whether it can wait a little.
+    pub(super) fn is_patient(&self) -> bool {
+        matches!(self, Self::Cursor(debt) if debt.orphaned)
+    }
 }
 
 impl From<KillCursors> for Debt {
