@@ -314,6 +314,16 @@ async fn an_error_of_opening_is_not_resumed() {
 }
 
 #[tokio::test]
+async fn attempts_that_run_out_of_time_end_in_a_timeout_that_shows_the_last() {
+    let server = endless().await;
+    let things = things(&server).await;
+    server.on("aggregate", Reply::error(7, "HostNotFound", "no such host").after(Duration::from_millis(60)));
+    let error = things.watch().timeout(Duration::from_millis(200)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::OperationTimeout), "{error:?}");
+    assert_eq!(error.code(), Some(7));
+}
+
+#[tokio::test]
 async fn a_closed_client_ends_its_streams() {
     let server = endless().await;
     let things = things(&server).await;

@@ -275,7 +275,7 @@ impl ChangeStreamActor {
         let Some(Reader { fetch, attempts }) = self.reader.take() else { return };
         let failure = Failure { cause, server: None, connection: None, stage: Stage::Queued };
         let (labels, outcome) = (Labels::new(), Outcome::NotSent);
-        let given_up = GivenUp { command: None, failure, labels, outcome, attempts, ends };
+        let given_up = GivenUp { command: None, failure, labels, outcome, attempts, late: false, ends };
         drop(fetch.reply.send(Err(Box::new(given_up))));
     }
 

@@ -175,6 +175,7 @@ impl ChangeStreamHandle {
             labels: Labels::new(),
             outcome: Outcome::NotSent,
             attempts: Vec::new(),
+            late: false,
             ends,
         }))
     }

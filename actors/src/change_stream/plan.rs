@@ -46,7 +46,7 @@ impl ChangeStreamPlan {
             cursor_id: cursor.id,
             namespace,
             batch_size: options.batch_size,
-            max_await_time: options.max_await_time,
+            max_time: options.max_await_time,
             comment: options.comment.as_ref().filter(|_| knows_comment),
             exhaust: false,
         };
@@ -71,6 +71,8 @@ pub struct GivenUp {
     pub outcome: Outcome,
     /// Every attempt since the reader asked, that of a cursor that was lost included.
     pub attempts: Vec<(Failure, Outcome)>,
+    /// Whether it failed because the time of the call was up, although its own failure may say something else.
+    pub late: bool,
     /// Whether the stream has ended. Otherwise the next call goes on where it stands.
     pub ends: bool,
 }
