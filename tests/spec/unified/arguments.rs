@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use bson::{Bson, Document};
-use mongo_actors::options::{
-    ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CursorType, Hint, ReadConcern, ReadPreference,
-    ReturnDocument, UpdateModifications, WriteConcern,
+use bson::{Bson, Document, Timestamp};
+use mongo_actors::{
+    change_stream::ResumeToken,
+    options::{
+        ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CursorType, FullDocumentBeforeChangeType,
+        FullDocumentType, Hint, ReadConcern, ReadPreference, ReturnDocument, TimeoutMode, UpdateModifications,
+        WriteConcern,
+    },
 };
 use serde::de::DeserializeOwned;
 
@@ -94,7 +98,7 @@ macro_rules! by_serde {
 
 by_serde! {
     bool, i32, i64, u32, u64, usize, String, Document, Vec<Document>, Vec<Bson>, Vec<String>, Collation, Hint,
-    UpdateModifications, ReadConcern, ClusteredIndex, ChangeStreamPreAndPostImages,
+    UpdateModifications, ReadConcern, ClusteredIndex, ChangeStreamPreAndPostImages, ResumeToken, Timestamp,
 }
 
 /// Milliseconds.
@@ -155,5 +159,39 @@ impl Argument for CursorType {
             "tailableAwait" => Ok(Self::TailableAwait),
             other => Err(format!("is {other:?} instead of a type of cursors")),
         }
+    }
+}
+
+impl Argument for TimeoutMode {
+    fn read(value: Bson) -> Result<Self, String> {
+        match String::read(value)?.as_str() {
+            "cursorLifetime" => Ok(Self::CursorLifetime),
+            "iteration" => Ok(Self::Iteration),
+            other => Err(format!("is {other:?} instead of cursorLifetime or iteration")),
+        }
+    }
+}
+
+impl Argument for FullDocumentType {
+    fn read(value: Bson) -> Result<Self, String> {
+        let name = String::read(value)?;
+        Ok(match name.as_str() {
+            "updateLookup" => Self::UpdateLookup,
+            "whenAvailable" => Self::WhenAvailable,
+            "required" => Self::Required,
+            _ => Self::Other(name),
+        })
+    }
+}
+
+impl Argument for FullDocumentBeforeChangeType {
+    fn read(value: Bson) -> Result<Self, String> {
+        let name = String::read(value)?;
+        Ok(match name.as_str() {
+            "whenAvailable" => Self::WhenAvailable,
+            "required" => Self::Required,
+            "off" => Self::Off,
+            _ => Self::Other(name),
+        })
     }
 }

@@ -65,7 +65,9 @@ async fn execute(context: &Arc<Context>, file: &TestFile, test: &Test) -> Outcom
     }
     context.fail_points.disable_all(&context.deployment).await?;
     for expected in test.expect_events.as_deref().unwrap_or_default() {
-        let observed = context.entities.client(&expected.client)?.observer.events();
+        let client = context.entities.client(&expected.client)?;
+        events::awaited(&expected.events, &client.observer).await;
+        let observed = client.observer.events();
         let verified = events::verify(context.matcher(), &expected.events, expected.ignore_extra_events, &observed);
         verified.map_err(|failure| failure.at(format_args!("events of {}", expected.client)))?;
     }

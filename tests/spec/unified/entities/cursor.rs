@@ -1,20 +1,21 @@
-//! Cursors.
+//! Cursors and change streams.
 
 use std::sync::Arc;
 
 use bson::{Bson, Document};
-use mongo_actors::{Cursor, Result, SessionCursor};
+use mongo_actors::{Cursor, Result, SessionCursor, change_stream::ChangeStream};
 use tokio::sync::Mutex;
 
 use super::SessionEntity;
 use crate::unified::failure::{Attempt, failure};
 
-/// A cursor, until it is closed.
+/// A cursor or a change stream, until it is closed.
 pub(crate) struct CursorEntity(Mutex<Option<Opened>>);
 
 enum Opened {
     Plain(Cursor<Document>),
     InSession(SessionCursor<Document>, Arc<SessionEntity>),
+    Changes(ChangeStream<Document>),
 }
 
 impl Opened {
@@ -22,6 +23,7 @@ impl Opened {
         match self {
             Self::Plain(cursor) => cursor.try_next().await,
             Self::InSession(cursor, owner) => cursor.try_next(&mut *owner.lock().await).await,
+            Self::Changes(changes) => changes.try_next().await,
         }
     }
 
@@ -29,6 +31,7 @@ impl Opened {
         match self {
             Self::Plain(cursor) => cursor.try_next_nonblocking().await,
             Self::InSession(cursor, owner) => cursor.try_next_nonblocking(&mut *owner.lock().await).await,
+            Self::Changes(changes) => changes.next_if_any().await,
         }
     }
 
@@ -36,6 +39,7 @@ impl Opened {
         match self {
             Self::Plain(cursor) => cursor.is_alive(),
             Self::InSession(cursor, _) => cursor.is_alive(),
+            Self::Changes(changes) => changes.is_alive(),
         }
     }
 
@@ -43,6 +47,7 @@ impl Opened {
         match self {
             Self::Plain(cursor) => cursor.close().await,
             Self::InSession(cursor, owner) => cursor.close(&mut *owner.lock().await).await,
+            Self::Changes(changes) => changes.close().await,
         }
     }
 }
@@ -55,6 +60,10 @@ impl CursorEntity {
     /// A cursor that is read with the session of `owner`.
     pub(crate) fn in_session(cursor: SessionCursor<Document>, owner: &Arc<SessionEntity>) -> Self {
         Self(Mutex::new(Some(Opened::InSession(cursor, owner.clone()))))
+    }
+
+    pub(crate) fn of_changes(changes: ChangeStream<Document>) -> Self {
+        Self(Mutex::new(Some(Opened::Changes(changes))))
     }
 
     /// The next document, whatever it takes.

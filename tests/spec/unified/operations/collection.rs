@@ -6,11 +6,11 @@ use bson::{Bson, Document};
 use mongo_actors::{
     Collection,
     action::Find,
-    options::{Collation, CursorType, Hint},
+    options::{Collation, CursorType, Hint, TimeoutMode},
 };
 
 use super::{
-    Session, Value, bulk, find_and_modify, index,
+    Session, Value, bulk, change_stream, find_and_modify, index,
     results::{drain, keep},
     unsupported, writes,
 };
@@ -38,6 +38,7 @@ pub(super) async fn execute(
             arguments.finish()?;
             Ok(Value::Cursor(keep!(find, session, owner)))
         }
+        "createChangeStream" => change_stream::create(collection.watch(), arguments, session).await,
         "findOne" => find_one(collection, arguments, session).await,
         "aggregate" => aggregate(collection, arguments, session).await,
         "countDocuments" => count_documents(collection, arguments, session).await,
@@ -80,7 +81,7 @@ fn find<'a>(collection: &'a Collection<Document>, arguments: &mut Arguments) -> 
         "maxAwaitTimeMS" => max_await_time: Duration, "maxTimeMS" => max_time: Duration, "min" => min: Document,
         "projection" => projection: Document, "returnKey" => return_key: bool,
         "showRecordId" => show_record_id: bool, "skip" => skip: u64, "sort" => sort: Document,
-        "timeoutMS" => timeout: Duration,
+        "timeoutMS" => timeout: Duration, "timeoutMode" => timeout_mode: TimeoutMode,
     });
     Ok(find)
 }
@@ -104,6 +105,7 @@ async fn aggregate(
         "allowDiskUse" => allow_disk_use: bool, "batchSize" => batch_size: u32, "collation" => collation: Collation,
         "comment" => comment: Bson, "let" => let_vars: Document, "maxTimeMS" => max_time: Duration,
         "maxAwaitTimeMS" => max_await_time: Duration, "timeoutMS" => timeout: Duration,
+        "timeoutMode" => timeout_mode: TimeoutMode,
     });
     arguments.finish()?;
     Ok(Value::Documents(drain!(aggregate, session)))

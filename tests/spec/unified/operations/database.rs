@@ -6,11 +6,11 @@ use bson::{Bson, Document};
 use mongo_actors::{
     Database,
     action::RunCursorCommand,
-    options::{ChangeStreamPreAndPostImages, ClusteredIndex, CursorType, ReadPreference},
+    options::{ChangeStreamPreAndPostImages, ClusteredIndex, CursorType, ReadPreference, TimeoutMode},
 };
 
 use super::{
-    Session, Value,
+    Session, Value, change_stream,
     results::{drain, keep},
     unsupported,
 };
@@ -39,23 +39,26 @@ pub(super) async fn execute(
             arguments.finish()?;
             Ok(Value::Cursor(keep!(run, session, owner)))
         }
+        "createChangeStream" => change_stream::create(database.watch(), arguments, session).await,
         "aggregate" => aggregate(database, arguments, session).await,
         "createCollection" => create_collection(database, arguments, session).await,
         "dropCollection" => drop_collection(database, arguments, session).await,
         "modifyCollection" => modify_collection(database, arguments, session).await,
         "listCollections" => list_collections(database, arguments, session).await,
-        "listCollectionNames" => list_collection_names(database, arguments, session).await,
+        // Handles of collections are made by name.
+        "listCollectionNames" | "listCollectionObjects" => list_collection_names(database, arguments, session).await,
         _ => Err(unsupported("a database", name).into()),
     }
 }
 
-/// The command, with the field that `commandName` names first.
+/// The command, with the field that `commandName` names first. Some files leave the name out.
 fn command(arguments: &mut Arguments) -> Outcome<Document> {
-    let name: String = arguments.require("commandName")?;
+    let name: Option<String> = arguments.take("commandName")?;
     let command: Document = arguments.require("command")?;
-    match command.keys().next() {
-        Some(first) if *first == name => Ok(command),
-        _ => Err(failure!("the command does not begin with {name}")),
+    match (name, command.keys().next()) {
+        (None, Some(_)) => Ok(command),
+        (Some(name), Some(first)) if *first == name => Ok(command),
+        (name, first) => Err(failure!("the command begins with {first:?} instead of {name:?}")),
     }
 }
 
@@ -71,7 +74,7 @@ fn run_cursor_command<'a>(database: &'a Database, arguments: &mut Arguments) -> 
     set!(run, arguments, {
         "readPreference" => selection_criteria: ReadPreference, "batchSize" => batch_size: u32,
         "maxTimeMS" => max_time: Duration, "comment" => comment: Bson, "cursorType" => cursor_type: CursorType,
-        "timeoutMS" => timeout: Duration,
+        "timeoutMS" => timeout: Duration, "timeoutMode" => timeout_mode: TimeoutMode,
     });
     Ok(run)
 }
@@ -81,6 +84,7 @@ async fn aggregate(database: &Database, mut arguments: Arguments, session: Sessi
     set!(aggregate, arguments, {
         "allowDiskUse" => allow_disk_use: bool, "batchSize" => batch_size: u32, "comment" => comment: Bson,
         "let" => let_vars: Document, "maxTimeMS" => max_time: Duration, "timeoutMS" => timeout: Duration,
+        "timeoutMode" => timeout_mode: TimeoutMode,
     });
     arguments.finish()?;
     Ok(Value::Documents(drain!(aggregate, session)))
@@ -131,7 +135,7 @@ async fn list_collections(database: &Database, mut arguments: Arguments, session
     let mut list = database.list_collections();
     set!(list, arguments, {
         "filter" => filter: Document, "batchSize" => batch_size: u32, "comment" => comment: Bson,
-        "timeoutMS" => timeout: Duration,
+        "timeoutMS" => timeout: Duration, "timeoutMode" => timeout_mode: TimeoutMode,
     });
     arguments.finish()?;
     Ok(Value::Documents(drain!(list, session)))

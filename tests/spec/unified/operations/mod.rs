@@ -1,6 +1,7 @@
 //! Doing what a test says.
 
 mod bulk;
+mod change_stream;
 mod client;
 mod collection;
 mod cursor;
