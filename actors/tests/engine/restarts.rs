@@ -266,6 +266,7 @@ async fn a_reaper_that_dies_forgets_no_debt() {
         cursor_id,
         session: reply.session,
         lease: None,
+        orphaned: false,
     });
     assert!(firings.reached(1).await);
     eventually("the cursor is killed", || subject.seen.killed_cursors.load(Ordering::SeqCst) == 1).await;
