@@ -353,3 +353,22 @@ async fn a_tree_that_starts_anew_keeps_its_streams() {
         }
     }
 }
+
+#[tokio::test]
+async fn closing_has_the_time_of_the_stream_anew_unless_it_is_given_its_own() {
+    let server = endless().await;
+    let things = things(&server).await;
+    let limit = async |count| {
+        let killed = server.wait_for("killCursors", count, PATIENCE).await.unwrap();
+        killed[count - 1].body.get_i64("maxTimeMS").ok()
+    };
+    things.watch().await.unwrap().close().await;
+    assert_eq!(limit(1).await, None);
+    let watch = || things.watch().timeout(PATIENCE);
+    watch().await.unwrap().close().await;
+    assert!(matches!(limit(2).await, Some(10_000..20_001)));
+    watch().await.unwrap().close_within(PATIENCE / 4).await;
+    assert!(matches!(limit(3).await, Some(1..5_001)));
+    drop(watch().await.unwrap());
+    assert!(matches!(limit(4).await, Some(10_000..20_001)));
+}

@@ -22,7 +22,7 @@ use mongo_actors_protocol::{
 
 use serde::de::DeserializeOwned;
 
-use super::{origin::FindOrigin, owed};
+use super::origin::FindOrigin;
 use crate::{
     client::Client,
     decode::{decode, readable},
@@ -402,18 +402,23 @@ impl Core {
 
     /// Leaves it to the reaper to close the cursor on its server.
     fn owe(&self, id: i64, session: Option<HeldSession>, lease: Option<Lease>) {
-        if let (Some(server), Some(namespace)) = (&self.server, &self.namespace) {
-            self.client.engine().owe(owed(id, server, namespace, session, lease));
+        if let Some(debt) = self.debt(id) {
+            self.client.engine().owe(KillCursors { session, lease, ..debt });
         }
+    }
+
+    fn debt(&self, id: i64) -> Option<KillCursors> {
+        let debt = KillCursors::new(self.server.clone()?, self.namespace.as_ref()?, id);
+        Some(KillCursors { timeout: self.terms.timing.timeout, ..debt })
     }
 
     /// The same for a cursor that this error has ended.
     fn owe_after(&self, error: &Error, id: i64) {
-        if let (Some(server), Some(namespace)) = (&self.server, &self.namespace) {
+        if let Some(debt) = self.debt(id) {
             let was_sent = error.attempts().last().is_some_and(|attempt| attempt.stage().may_be_sent());
             // Without an answer, the connection was closed.
             let orphaned = was_sent && error.server_response().is_none();
-            self.client.engine().owe(KillCursors { orphaned, ..owed(id, server, namespace, None, None) });
+            self.client.engine().owe(KillCursors { orphaned, ..debt });
         }
     }
 

@@ -299,3 +299,20 @@ async fn a_cursor_whose_connection_was_closed_is_killed_later_and_one_that_was_r
     server.wait_for("killCursors", 3, SOON).await.unwrap();
     assert!(begun.elapsed() < SOON / 2);
 }
+
+#[tokio::test]
+async fn a_dropped_cursor_is_killed_within_the_time_of_its_operation() {
+    let server = numbers(8).on("killCursors", Reply::ok()).start().await.unwrap();
+    let numbers = collection(&server).await;
+    for (count, timeout, expected) in [(1, None, 0..1), (2, Some(SOON), 5_000..10_001), (3, Some(Duration::ZERO), 0..1)]
+    {
+        let mut find = numbers.find(doc! {});
+        if let Some(timeout) = timeout {
+            find = find.timeout(timeout);
+        }
+        drop(find.await.unwrap());
+        let killed = server.wait_for("killCursors", count, SOON).await.unwrap();
+        let limit = killed[count - 1].body.get_i64("maxTimeMS").unwrap_or_default();
+        assert!(expected.contains(&limit), "{limit} with {timeout:?}");
+    }
+}

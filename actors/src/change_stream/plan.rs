@@ -1,5 +1,7 @@
 //! What a change stream is made from, and what it may fail with.
 
+use std::time::Duration;
+
 use bson::Document;
 use mongo_actors_protocol::{
     change_stream::{ChangeStreamOptions, Start, Watch, Watched},
@@ -28,6 +30,8 @@ pub struct ChangeStreamPlan {
     pub retry: retry::Operation,
     /// The client's switches.
     pub retry_options: RetryOptions,
+    /// `timeoutMS`, if it is set: the time for closing the stream.
+    pub timeout: Option<Duration>,
 }
 
 impl ChangeStreamPlan {

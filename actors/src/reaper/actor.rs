@@ -132,7 +132,7 @@ impl ReaperActor {
 
     /// Sends the command. Whether it succeeds changes nothing, but the session must not be used before it ends.
     fn kill(&self, mut debt: KillCursors) {
-        let Some(operation) = debt.operation(clock::now() + PATIENCE) else { return };
+        let Some(operation) = debt.operation(clock::now(), PATIENCE) else { return };
         let Some(topology) = self.shared.topology.load_full() else { return };
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
         ticket.session = debt.session.take();

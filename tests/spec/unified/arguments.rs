@@ -40,6 +40,11 @@ impl Arguments {
         self.take(name)?.ok_or_else(|| failure!("the argument {name} is missing"))
     }
 
+    /// Reads everything that is left as one value.
+    pub(super) fn rest<T: DeserializeOwned>(self) -> Outcome<T> {
+        deserialize(Bson::Document(self.0)).map_err(|reason| failure!("the arguments: one of them {reason}"))
+    }
+
     /// Sees that nothing is left.
     pub(super) fn finish(self) -> Outcome {
         match self.0.keys().next() {

@@ -90,7 +90,7 @@ async fn clean_up(context: &Context, test: &Test, has_failed: bool) -> Outcome {
     context.fail_points.disable_all(&context.deployment).await?;
     for entity in context.entities.all() {
         if let Entity::Cursor(cursor) = entity {
-            cursor.close().await;
+            cursor.close(None).await;
         }
     }
     for entity in context.entities.all() {

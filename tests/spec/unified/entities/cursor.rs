@@ -1,6 +1,6 @@
 //! Cursors and change streams.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bson::{Bson, Document};
 use mongo_actors::{Cursor, Result, SessionCursor, change_stream::ChangeStream};
@@ -43,11 +43,16 @@ impl Opened {
         }
     }
 
-    async fn close(self) {
-        match self {
-            Self::Plain(cursor) => cursor.close().await,
-            Self::InSession(cursor, owner) => cursor.close(&mut *owner.lock().await).await,
-            Self::Changes(changes) => changes.close().await,
+    async fn close(self, within: Option<Duration>) {
+        match (self, within) {
+            (Self::Plain(cursor), None) => cursor.close().await,
+            (Self::Plain(cursor), Some(limit)) => cursor.close_within(limit).await,
+            (Self::InSession(cursor, owner), None) => cursor.close(&mut *owner.lock().await).await,
+            (Self::InSession(cursor, owner), Some(limit)) => {
+                cursor.close_within(&mut *owner.lock().await, limit).await;
+            }
+            (Self::Changes(changes), None) => changes.close().await,
+            (Self::Changes(changes), Some(limit)) => changes.close_within(limit).await,
         }
     }
 }
@@ -86,9 +91,9 @@ impl CursorEntity {
         Ok(cursor.try_next_nonblocking().await?.map(Into::into))
     }
 
-    pub(crate) async fn close(&self) {
+    pub(crate) async fn close(&self, within: Option<Duration>) {
         if let Some(cursor) = self.0.lock().await.take() {
-            cursor.close().await;
+            cursor.close(within).await;
         }
     }
 }

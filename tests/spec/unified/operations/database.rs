@@ -6,11 +6,11 @@ use bson::{Bson, Document};
 use mongo_actors::{
     Database,
     action::RunCursorCommand,
-    options::{ChangeStreamPreAndPostImages, ClusteredIndex, CursorType, ReadPreference, TimeoutMode},
+    options::{ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CursorType, ReadPreference, TimeoutMode},
 };
 
 use super::{
-    Session, Value, change_stream,
+    Session, Value, aggregate, change_stream,
     results::{drain, keep},
     unsupported,
 };
@@ -40,7 +40,10 @@ pub(super) async fn execute(
             Ok(Value::Cursor(keep!(run, session, owner)))
         }
         "createChangeStream" => change_stream::create(database.watch(), arguments, session).await,
-        "aggregate" => aggregate(database, arguments, session).await,
+        "aggregate" => {
+            let aggregate = database.aggregate(aggregate::pipeline(&mut arguments)?);
+            aggregate::execute(aggregate, arguments, session).await
+        }
         "createCollection" => create_collection(database, arguments, session).await,
         "dropCollection" => drop_collection(database, arguments, session).await,
         "modifyCollection" => modify_collection(database, arguments, session).await,
@@ -79,17 +82,6 @@ fn run_cursor_command<'a>(database: &'a Database, arguments: &mut Arguments) -> 
     Ok(run)
 }
 
-async fn aggregate(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
-    let mut aggregate = database.aggregate(arguments.require::<Vec<Document>>("pipeline")?);
-    set!(aggregate, arguments, {
-        "allowDiskUse" => allow_disk_use: bool, "batchSize" => batch_size: u32, "comment" => comment: Bson,
-        "let" => let_vars: Document, "maxTimeMS" => max_time: Duration, "timeoutMS" => timeout: Duration,
-        "timeoutMode" => timeout_mode: TimeoutMode,
-    });
-    arguments.finish()?;
-    Ok(Value::Documents(drain!(aggregate, session)))
-}
-
 async fn create_collection(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
     let name: String = arguments.require("collection")?;
     let mut create = in_session!(database.create_collection(&name), session);
@@ -98,7 +90,7 @@ async fn create_collection(database: &Database, mut arguments: Arguments, sessio
     }
     set!(create, arguments, {
         "capped" => capped: bool, "size" => size: u64, "max" => max: u64, "validator" => validator: Document,
-        "viewOn" => view_on: String, "pipeline" => pipeline: Vec<Document>, "comment" => comment: Bson,
+        "collation" => collation: Collation, "storageEngine" => storage_engine: Document, "viewOn" => view_on: String, "pipeline" => pipeline: Vec<Document>, "comment" => comment: Bson,
         "changeStreamPreAndPostImages" => change_stream_pre_and_post_images: ChangeStreamPreAndPostImages,
         "clusteredIndex" => clustered_index: ClusteredIndex, "timeoutMS" => timeout: Duration,
     });
@@ -143,7 +135,10 @@ async fn list_collections(database: &Database, mut arguments: Arguments, session
 
 async fn list_collection_names(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
     let mut list = in_session!(database.list_collection_names(), session);
-    set!(list, arguments, { "filter" => filter: Document, "timeoutMS" => timeout: Duration });
+    set!(list, arguments, {
+        "authorizedCollections" => authorized_collections: bool, "batchSize" => batch_size: u32,
+        "comment" => comment: Bson, "filter" => filter: Document, "timeoutMS" => timeout: Duration,
+    });
     arguments.finish()?;
     Ok(Value::Bson(list.await?.into()))
 }

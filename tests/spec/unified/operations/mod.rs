@@ -1,5 +1,6 @@
 //! Doing what a test says.
 
+mod aggregate;
 mod bulk;
 mod change_stream;
 mod client;
