@@ -315,6 +315,10 @@ impl Supervised for ChangeStreamActor {
 }
 
 impl SupervisedActor for ChangeStreamActor {
+    fn in_flight(&self) -> usize {
+        usize::from(self.reader.is_some())
+    }
+
     fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
         match std::mem::replace(&mut self.activity, Activity::Idle) {
             Activity::Repeating(effort, setback) => self.repeat(effort, *setback, ctx),

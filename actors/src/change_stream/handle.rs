@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use actix::{Addr, dev::Mailbox};
 use bytes::Bytes;
 use mongo_actors_protocol::{
     change_stream::{Arrival, Delivery, DeliveryError, ResumeToken},
@@ -27,6 +26,7 @@ use super::{
 use crate::{
     engine::{BACKSTOP, Engine},
     failure::{Cause, Failure},
+    runtime::{Address, Inbox},
     shared::Token,
     supervisor::StartChangeStream,
 };
@@ -38,7 +38,7 @@ use crate::{
 pub struct ChangeStreamHandle {
     engine: Engine,
     plan: Arc<ChangeStreamPlan>,
-    actor: Option<Addr<ChangeStreamActor>>,
+    actor: Option<Address<ChangeStreamActor>>,
     delivery: Delivery,
     fetching: Option<Fetching>,
 }
@@ -77,7 +77,7 @@ impl ChangeStreamHandle {
     }
 
     #[cfg(test)]
-    pub(super) fn actor(&self) -> Option<&Addr<ChangeStreamActor>> {
+    pub(super) fn actor(&self) -> Option<&Address<ChangeStreamActor>> {
         self.actor.as_ref()
     }
 
@@ -132,9 +132,9 @@ impl ChangeStreamHandle {
         let started = self.actor.is_none();
         let (engine, plan) = (&self.engine, &self.plan);
         let actor = self.actor.get_or_insert_with(|| {
-            let mailbox = Mailbox::default();
-            let actor = mailbox.address();
-            engine.supervisor().do_send(StartChangeStream { plan: plan.clone(), mailbox });
+            let inbox = Inbox::default();
+            let actor = inbox.address();
+            engine.supervisor().do_send(StartChangeStream { plan: plan.clone(), inbox });
             actor
         });
         actor.do_send(Fetch { start: self.delivery.start(), budget, reply });
@@ -144,7 +144,7 @@ impl ChangeStreamHandle {
     /// The request was lost with an actor's life. Its next life is asked, or a new actor; unless that was new already.
     fn ask_again(&mut self) -> Result<(), FetchError> {
         let Some(Fetching { budget, started, .. }) = self.fetching.take() else { return Ok(()) };
-        if self.actor.as_ref().is_some_and(Addr::connected) {
+        if self.actor.as_ref().is_some_and(Address::connected) {
             self.ask(budget);
             if let Some(fetching) = &mut self.fetching {
                 fetching.started = started;

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
+use actix::{Actor, ActorFuture, ActorFutureExt, AsyncContext, Handler, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
     auth::credential::AuthMechanism,
     cmap::{CheckOutError, ConnectionId},
@@ -36,7 +36,7 @@ use crate::{
     connection_pool::{CheckOut, ConnectionDied, ConnectionEstablished, ConnectionPoolActor, DrainStarted},
     failure::{Cause, EstablishError, EstablishFault, EstablishStep},
     reaper,
-    runtime::{Context, SupervisedActor, clock},
+    runtime::{Address, Context, SupervisedActor, clock},
     session_pool::{Equip, SessionPoolActor},
     shared::Shared,
     ticket::{ConnectionInfo, HeldSession, Reply, SessionUse, Ticket, Turn},
@@ -50,9 +50,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 pub(crate) struct ConnectionPlan {
     pub(crate) shared: Arc<Shared>,
     pub(crate) address: Arc<mongo_actors_protocol::address::ServerAddress>,
-    pub(crate) pool: Addr<ConnectionPoolActor>,
-    pub(crate) topology: Addr<TopologyActor>,
-    pub(crate) sessions: Addr<SessionPoolActor>,
+    pub(crate) pool: Address<ConnectionPoolActor>,
+    pub(crate) topology: Address<TopologyActor>,
+    pub(crate) sessions: Address<SessionPoolActor>,
 }
 
 /// One socket: establishes it, then exchanges one command at a time.
@@ -305,6 +305,7 @@ impl ConnectionActor {
             }
             let Some(link) = &mut self.link else { return Poll::Ready(()) };
             let Some(exchange) = &mut self.exchange else {
+                ctx.note_in_flight(0);
                 return self.watch_idle(cx);
             };
             match exchange.poll(link, cx) {
@@ -625,6 +626,10 @@ impl SupervisedActor for ConnectionActor {
     fn deadline_reached(&mut self, _: &mut Context<Self>) {
         // The pump reads the socket before it acts on this.
         self.time_is_up = true;
+    }
+
+    fn in_flight(&self) -> usize {
+        usize::from(self.exchange.is_some())
     }
 }
 

@@ -172,6 +172,10 @@ impl SupervisedActor for ReaperActor {
     fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
         self.settle_due(ctx);
     }
+
+    fn in_flight(&self) -> usize {
+        self.payments.inside()
+    }
 }
 
 impl Handler<Settle> for ReaperActor {

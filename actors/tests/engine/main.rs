@@ -5,6 +5,7 @@
 mod operations;
 mod restarts;
 mod stalls;
+mod supervision;
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
