@@ -98,6 +98,10 @@ const SUITES: &[Suite] = &[
     Suite { folders: &["unified-test-format/invalid/"], cases: unified::invalid_cases },
     Suite { folders: &["unified-test-format/valid-fail/"], cases: unified::failing_cases },
     Suite {
+        folders: &["client-side-operations-timeout/", "transactions/unified/error-labels-blockConnection"],
+        cases: unified::timed_cases,
+    },
+    Suite {
         folders: &[
             "unified-test-format/valid-pass/",
             "crud/",
@@ -124,7 +128,6 @@ const SUITES: &[Suite] = &[
         ],
         cases: unified::cases,
     },
-    Suite { folders: &["client-side-operations-timeout/"], cases: unified::timed_cases },
 ];
 
 /// The cases of `file`. Those of a file that no suite claims fail.
