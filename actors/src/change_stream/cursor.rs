@@ -1,6 +1,6 @@
 //! A cursor on its server.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{address::ServerAddress, command::Namespace};
 
@@ -23,6 +23,8 @@ pub(super) struct OpenCursor {
     pub(super) lease: Option<Lease>,
     /// Whether it is bound to a connection. Then whoever has that is the one who can have it killed.
     pub(super) bound: bool,
+    /// That of the stream, which closing it has anew.
+    pub(super) timeout: Option<Duration>,
 }
 
 impl OpenCursor {
@@ -36,15 +38,9 @@ impl OpenCursor {
         if self.id == 0 || (self.bound && self.lease.is_none()) {
             return None;
         }
-        let Namespace { db, coll } = self.namespace.clone();
-        Some(KillCursors {
-            server: self.server.clone(),
-            database: db,
-            collection: coll.as_ref().into(),
-            cursor_id: std::mem::take(&mut self.id),
-            session: self.session.take(),
-            lease: self.lease.take(),
-        })
+        let debt = KillCursors::new(self.server.clone(), &self.namespace, std::mem::take(&mut self.id));
+        let (session, lease) = (self.session.take(), self.lease.take());
+        Some(KillCursors { session, lease, timeout: self.timeout, ..debt })
     }
 
     /// The server has closed it already.
