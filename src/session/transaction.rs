@@ -99,14 +99,15 @@ impl CommitTransaction<'_> {
     async fn commit(self) -> Result<()> {
         let Self { session, timeout } = self;
         session.check_alive()?;
-        match session.shared.with(|state| state.transaction.commit())? {
+        session.shared().settled().await;
+        match session.shared().with(|state| state.transaction.commit())? {
             Ending::Nothing => Ok(()),
             Ending::Send => {
-                let max_time = session.shared.with(|state| state.transaction.options().max_commit_time);
+                let max_time = session.shared().with(|state| state.transaction.options().max_commit_time);
                 let budget = session.ending_budget(timeout);
                 let command = CommitCommand { max_time };
-                let prepared = Prepared::ending(&session.client, &command, &session.shared, budget)?;
-                session.client.execute(prepared).await?.finish(confirmed)
+                let prepared = Prepared::ending(session.client(), &command, session.shared(), budget)?;
+                session.client().execute(prepared).await?.finish(confirmed)
             }
         }
     }
@@ -137,17 +138,17 @@ impl AbortTransaction<'_> {
         session.check_alive()?;
         let budget = session.own_budget(timeout);
         // An operation that was dropped may still be with the server, and have begun the transaction there.
-        let idle = session.shared.idle();
+        let idle = session.shared().idle();
         match budget.deadline() {
             // The server aborts by itself in the end.
             Some(deadline) => drop(tokio::time::timeout_at(deadline.into(), idle).await),
             None => idle.await,
         }
-        match session.shared.with(|state| state.transaction.abort())? {
-            Ending::Nothing => session.shared.unpin(),
+        match session.shared().with(|state| state.transaction.abort())? {
+            Ending::Nothing => session.shared().unpin(),
             Ending::Send => {
-                let prepared = Prepared::ending(&session.client, &AbortCommand, &session.shared, budget)?;
-                if let Err(error) = session.client.execute(prepared).await {
+                let prepared = Prepared::ending(session.client(), &AbortCommand, session.shared(), budget)?;
+                if let Err(error) = session.client().execute(prepared).await {
                     tracing::debug!(target: "mongo_actors::client", %error, "a transaction was not aborted on its server");
                 }
             }
@@ -170,7 +171,7 @@ pub struct StartTransaction<'a> {
     pub(super) timeout: Option<Duration>,
 }
 
-impl StartTransaction<'_> {
+impl<'a> StartTransaction<'a> {
     /// The time for all attempts together (`timeoutMS`), where the transaction is repeated by
     /// [`and_run`](Self::and_run) or [`attempts`](Self::attempts); zero is unlimited. Operations of the session must not
     /// have one of their own then. Default: the session's, else the client's.
@@ -210,13 +211,14 @@ impl StartTransaction<'_> {
         self
     }
 
-    async fn start(self) -> Result<()> {
+    /// Starts it, and gives the session back.
+    pub(super) async fn begin(self) -> Result<&'a mut ClientSession> {
         let Self { session, options, .. } = self;
         session.check_alive()?;
         // What an operation that was dropped brings back must not be taken for news of this transaction.
-        session.shared.idle().await;
+        session.shared().idle().await;
         let options = options.over(&session.default_transaction_options());
-        session.shared.with(|state| -> Result<()> {
+        session.shared().with(|state| -> Result<()> {
             if state.is_snapshot() {
                 return Err(TransactionError::Snapshot.into());
             }
@@ -225,13 +227,13 @@ impl StartTransaction<'_> {
             let number = number.ok_or_else(|| Error::invalid_operation("the session has ended: start another one"))?;
             Ok(state.transaction.start(options, number)?)
         })?;
-        session.shared.unpin();
-        Ok(())
+        session.shared().unpin();
+        Ok(session)
     }
 }
 
 awaitable! { ['a] StartTransaction<'a> => () {
     fn into_future(self) -> Self::IntoFuture {
-        ActionFuture::new(self.start())
+        ActionFuture::new(async move { self.begin().await.map(drop) })
     }
 } }
