@@ -266,7 +266,13 @@ impl Handler<ConnectionEstablished> for ConnectionPoolActor {
     fn handle(&mut self, established: ConnectionEstablished, ctx: &mut Context<Self>) {
         let ConnectionEstablished { id, info, actor } = established;
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.ready = Some(Arc::new(PooledConnection { info, actor, pool: ctx.address() }));
+            connection.ready = Some(Arc::new(PooledConnection {
+                info,
+                actor,
+                pool: ctx.address(),
+                #[cfg(feature = "chaos")]
+                chaos: self.plan.shared.registry.chaos.clone(),
+            }));
         }
         self.tell(ctx, |pool| pool.connection_established(clock::now(), id));
     }

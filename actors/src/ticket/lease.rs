@@ -57,17 +57,26 @@ pub(crate) struct PooledConnection {
     pub(crate) info: Arc<ConnectionInfo>,
     pub(crate) actor: Address<ConnectionActor>,
     pub(crate) pool: Address<ConnectionPoolActor>,
+    #[cfg(feature = "chaos")]
+    pub(crate) chaos: crate::chaos::Chaos,
 }
 
 /// The right to use one connection. Dropping it checks the connection in.
 pub struct Lease {
     connection: Arc<PooledConnection>,
     condition: CheckIn,
+    #[cfg(feature = "chaos")]
+    _taken: Option<crate::chaos::Taken>,
 }
 
 impl Lease {
     pub(crate) fn new(connection: Arc<PooledConnection>) -> Self {
-        Self { connection, condition: CheckIn::Reusable }
+        Self {
+            #[cfg(feature = "chaos")]
+            _taken: connection.chaos.took(mongo_actors_protocol::chaos::Resource::Connection),
+            connection,
+            condition: CheckIn::Reusable,
+        }
     }
 
     /// What is known of the connection.
