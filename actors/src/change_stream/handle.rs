@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -175,6 +176,7 @@ impl ChangeStreamHandle {
             labels: Labels::new(),
             outcome: Outcome::NotSent,
             attempts: Vec::new(),
+            late: false,
             ends,
         }))
     }
@@ -203,30 +205,31 @@ impl ChangeStreamHandle {
     /// Nothing more is handed out, and the actor is no longer needed.
     fn end(&mut self) {
         self.delivery.end();
-        self.dismiss(None);
+        self.dismiss(None, None);
     }
 
-    fn dismiss(&mut self, done: Option<Token>) {
+    fn dismiss(&mut self, within: Option<Duration>, done: Option<Token>) {
         self.fetching = None;
         if let Some(actor) = self.actor.take() {
-            actor.do_send(EndStream { done });
+            actor.do_send(EndStream { within, done });
         }
     }
 
-    /// Closes the stream's cursor on its server and waits for that.
+    /// Closes the stream's cursor on its server and waits for that: as long as is said, else as long as the stream's
+    /// timeout says, else as long as the engine finds right.
     ///
     /// # Cancel safety
     /// It is closed when the future is dropped.
-    pub async fn close(mut self) {
+    pub async fn close(mut self, within: Option<Duration>) {
         let (done, closed) = Token::new();
-        self.dismiss(Some(done));
+        self.dismiss(within, Some(done));
         closed.await;
     }
 }
 
 impl Drop for ChangeStreamHandle {
     fn drop(&mut self) {
-        self.dismiss(None);
+        self.dismiss(None, None);
     }
 }
 

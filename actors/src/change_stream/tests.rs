@@ -90,6 +90,7 @@ fn watch(engine: &Engine) -> ChangeStreamHandle {
         operation,
         retry: retry::Operation::READ,
         retry_options: RetryOptions::default(),
+        timeout: None,
     })
 }
 

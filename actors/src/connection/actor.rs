@@ -60,6 +60,8 @@ pub(crate) struct ConnectionActor {
     plan: Arc<ConnectionPlan>,
     id: ConnectionId,
     generation: Generation,
+    /// Nobody waits for it to be established.
+    background: bool,
     link: Option<Link>,
     info: Option<Arc<ConnectionInfo>>,
     exchange: Option<Exchange>,
@@ -74,11 +76,12 @@ pub(crate) struct ConnectionActor {
 }
 
 impl ConnectionActor {
-    pub(crate) fn new(plan: Arc<ConnectionPlan>, id: ConnectionId, generation: Generation) -> Self {
+    pub(crate) fn new(plan: Arc<ConnectionPlan>, id: ConnectionId, generation: Generation, background: bool) -> Self {
         Self {
             plan,
             id,
             generation,
+            background,
             link: None,
             info: None,
             exchange: None,
@@ -608,8 +611,8 @@ impl Actor for ConnectionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let establishing =
-            establish::establish(self.plan.shared.clone(), self.plan.address.clone(), self.id, self.generation);
+        let (shared, address) = (self.plan.shared.clone(), self.plan.address.clone());
+        let establishing = establish::establish(shared, address, self.id, self.generation, self.background);
         ctx.spawn(
             wrap_future::<_, Self>(establishing)
                 .map(|result, actor: &mut Self, ctx: &mut Context<Self>| actor.established(result, ctx)),

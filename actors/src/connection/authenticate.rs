@@ -1,6 +1,10 @@
 //! Proving the client's credential to a server, on a new connection or once more on an old one.
 
-use std::{borrow::Cow, env, time::SystemTime};
+use std::{
+    borrow::Cow,
+    env,
+    time::{Duration, SystemTime},
+};
 
 use bson::RawDocumentBuf;
 use mongo_actors_protocol::auth::{
@@ -24,19 +28,21 @@ pub(super) fn begin(mechanism: AuthMechanism, credential: &Credential) -> Result
 }
 
 /// Leads a conversation to its end. `begun` is one whose first command was sent in the hello already, with the reply.
-/// The caller limits the time.
+/// `limit` is the time of each command; the caller limits that of all together.
 pub(super) async fn authenticate(
     shared: &Shared,
     link: &mut Link,
     mechanism: AuthMechanism,
     begun: Option<(Conversation, RawDocumentBuf)>,
+    limit: Option<Duration>,
 ) -> Result<(), EstablishFault> {
     let Some(credential) = &shared.settings.options.credential else { return Ok(()) };
     let (mut conversation, mut reply) = match begun {
         Some(begun) => begun,
         None => {
             let conversation = begin(mechanism, credential)?;
-            let reply = handshake::timed_command(shared, link, &conversation.first_command()).await?;
+            let first = conversation.first_command();
+            let reply = handshake::within(limit, handshake::command(shared, link, &first)).await?;
             (conversation, reply.as_document().to_owned())
         }
     };
@@ -52,7 +58,8 @@ pub(super) async fn authenticate(
                 conversation.with_keys(keys)?
             }
         };
-        reply = handshake::timed_command(shared, link, &next).await?.as_document().to_owned();
+        let answer = handshake::within(limit, handshake::command(shared, link, &next)).await?;
+        reply = answer.as_document().to_owned();
     }
 }
 

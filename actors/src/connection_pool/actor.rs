@@ -106,7 +106,7 @@ impl ConnectionPoolActor {
 
     fn act(&mut self, action: PoolAction<CheckOut>, ctx: &mut Context<Self>) {
         match action {
-            PoolAction::Establish { id, generation, .. } => self.establish(id, generation, ctx),
+            PoolAction::Establish { id, generation, background } => self.establish(id, generation, background, ctx),
             PoolAction::Deliver { id, waiter, .. } => self.deliver(id, waiter),
             PoolAction::Refuse { waiter: CheckOut::Ticket(ticket), error } => {
                 ticket.fail(Cause::CheckOut(Arc::new(error)));
@@ -122,7 +122,7 @@ impl ConnectionPoolActor {
         }
     }
 
-    fn establish(&mut self, id: ConnectionId, generation: Generation, ctx: &mut Context<Self>) {
+    fn establish(&mut self, id: ConnectionId, generation: Generation, background: bool, ctx: &mut Context<Self>) {
         let plan = self.connection_plan(ctx);
         let birth = Birth {
             path: self.plan.path.named_child(Role::Connection, id),
@@ -131,7 +131,7 @@ impl ConnectionPoolActor {
             parent: ctx.address().outlet(),
             budget: RestartBudget::NONE,
         };
-        let actor = ConnectionActor::new(plan, id, generation);
+        let actor = ConnectionActor::new(plan, id, generation, background);
         let child = start(&self.plan.home, &self.plan.shared.registry, birth, actor);
         self.connections.insert(id, Pooled { child, ready: None });
     }

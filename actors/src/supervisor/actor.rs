@@ -262,7 +262,7 @@ impl Closing {
     async fn end_streams(&self) {
         let (done, ended) = Token::new();
         for stream in &self.streams {
-            stream.do_send(EndStream { done: Some(done.clone()) });
+            stream.do_send(EndStream { within: None, done: Some(done.clone()) });
         }
         drop(done);
         briefly(ended).await;

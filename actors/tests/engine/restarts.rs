@@ -15,6 +15,7 @@ use mongo_actors_engine::{
 use mongo_actors_protocol::{
     chaos::MessageFault,
     cmap::CheckOutError,
+    command::Namespace,
     event::{CommandListener, CommandSucceededEvent, ServerDescriptionChangedEvent, ServerListener},
     read_preference::{ReadPreference, TagSet},
     retry::{Retryability, Stage},
@@ -260,14 +261,8 @@ async fn a_reaper_that_dies_forgets_no_debt() {
     let cursor = reply.body.as_ref().unwrap().as_document().get_document("cursor").unwrap().get("id").unwrap();
     let Some(RawBsonRef::Int64(cursor_id)) = cursor else { panic!("{cursor:?}") };
     let mut firings = subject.engine.chaos().order(FaultOrder::new(Role::Reaper, MessageFault::Panic).on("Settle"));
-    subject.engine.owe(KillCursors {
-        server: reply.server.clone(),
-        database: "engine".into(),
-        collection: "owed".into(),
-        cursor_id,
-        session: reply.session,
-        lease: None,
-    });
+    let debt = KillCursors::new(reply.server.clone(), &Namespace::new("engine", "owed"), cursor_id);
+    subject.engine.owe(KillCursors { session: reply.session, ..debt });
     assert!(firings.reached(1).await);
     eventually("the cursor is killed", || subject.seen.killed_cursors.load(Ordering::SeqCst) == 1).await;
     assert_eq!(subject.restarts(Role::Reaper), 1);
