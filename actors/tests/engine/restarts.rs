@@ -121,14 +121,15 @@ async fn begin(subject: &Subject, count: usize, on_server: usize) -> Vec<tokio::
     let mut insert = insert(1);
     insert.request.body = rawdoc! { "insert": "slow" };
     persist(&subject.engine, insert).await;
-    let before = subject.pools.checked_out.load(Ordering::SeqCst);
     let outcome = |pending: Pending| async move {
         let setback = pending.await.unwrap().unwrap_err();
         (setback.failure.cause, setback.failure.stage)
     };
     let all =
         (0..count).map(|_| tokio::spawn(outcome(subject.engine.execute(slow(Duration::from_secs(20)))))).collect();
-    eventually("they are under way", || subject.pools.checked_out.load(Ordering::SeqCst) >= before + on_server).await;
+    let busy = || actors(&subject.engine, Role::Connection).iter().filter(|actor| actor.in_flight > 0).count();
+    // A connection writes in the turn in which it takes an operation up.
+    eventually("they are under way", || busy() >= on_server).await;
     all
 }
 
