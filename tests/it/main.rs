@@ -16,6 +16,7 @@ mod elections;
 mod examples;
 mod exhaust;
 mod failures;
+mod healing;
 mod hostile;
 mod kit;
 mod lifecycle;
