@@ -159,8 +159,8 @@ impl EngineSettings {
     /// What encrypted connections need; none when they are not asked for.
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Result<Option<Tls>, ConfigError> {
-        let limit = self.options.connect_timeout;
-        self.options.tls().map(|options| Tls::new(options, limit)).transpose()
+        let (proxy, limit) = (self.options.socks5_proxy.as_ref(), self.options.connect_timeout);
+        self.options.tls().map(|options| Tls::new(options, proxy, limit)).transpose()
     }
 
     #[cfg(not(feature = "tls"))]
