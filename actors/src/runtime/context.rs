@@ -216,11 +216,19 @@ impl<A: SupervisedActor> ActorFuture<A> for SignOfLife {
 
 struct Announcement;
 
+/// What the fault seam calls a deadline: the message of an actor that gets no others.
+#[cfg(feature = "chaos")]
+struct Deadline;
+
 impl<A: SupervisedActor> ActorFuture<A> for Announcement {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, actor: &mut A, ctx: &mut Context<A>, _: &mut task::Context<'_>) -> Poll<()> {
+        #[cfg(feature = "chaos")]
+        let Some(Deadline) = ctx.passes_seam(Deadline) else { return Poll::Ready(()) };
         actor.deadline_reached(ctx);
+        #[cfg(feature = "chaos")]
+        ctx.leaves_seam::<Deadline>();
         Poll::Ready(())
     }
 }

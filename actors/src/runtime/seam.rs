@@ -1,7 +1,8 @@
 //! Where messages can be turned into faults: the first form of the fault seam, for the driver's own tests.
 //!
 //! Every message of the tree passes the context's envelope. With the feature `chaos` it looks here first whether an
-//! actor was ordered to fail before or after a message of this type.
+//! actor was ordered to fail before or after a message of this type. The deadline of an actor counts as a message named
+//! `Deadline`, as some actors get no others.
 
 use std::sync::{
     Arc, Mutex, PoisonError,

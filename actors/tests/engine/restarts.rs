@@ -11,13 +11,16 @@ use std::{
 use bson::{RawBsonRef, rawdoc};
 use mongo_actors_engine::{
     Cause, Engine, EngineSettings, Fault, FaultOrder, KillCursors, Operation, Pending, RestartBudget, Role,
+    resolve_seedlist,
 };
 use mongo_actors_protocol::{
     cmap::CheckOutError,
     event::{CommandListener, CommandSucceededEvent, ServerDescriptionChangedEvent, ServerListener},
+    options::{ClientOptions, ResolverConfig},
     read_preference::{ReadPreference, TagSet},
     retry::{Retryability, Stage},
 };
+use mongo_actors_testkit::DnsServer;
 
 use crate::{Ledger, actors, command, eventually, insert, number, persist, run, set, settings};
 
@@ -223,6 +226,44 @@ async fn a_monitor_that_dies_disturbs_no_operation() {
         assert_eq!(subject.pools.cleared.load(Ordering::SeqCst), 0);
         assert_eq!((subject.restarts(Role::ServerMonitor), subject.restarts(Role::Topology)), (1, 0));
         subject.end_well().await;
+    }
+}
+
+/// The poller gets no messages: it dies of its deadlines, before the records are looked up and after they were asked
+/// for.
+#[tokio::test]
+async fn a_poller_that_dies_goes_on_following_the_records() {
+    const SERVICE: &str = "_mongodb._tcp.test1.test.build.10gen.cc";
+    let dns = DnsServer::start().await.unwrap();
+    dns.set_ttl(0);
+    let publish = |port| dns.srv(SERVICE, port, "localhost.test.build.10gen.cc");
+    let mut hosts = 1;
+    publish(27000);
+    for fault in [Fault::Panic, Fault::Stop, Fault::Stall, Fault::Kill] {
+        for order in [FaultOrder::new(Role::SrvPoller, fault), FaultOrder::new(Role::SrvPoller, fault).after()] {
+            let options = ClientOptions::builder()
+                .uri("mongodb+srv://test1.test.build.10gen.cc/?tls=false")
+                .resolver_config(ResolverConfig::name_servers([dns.address()]))
+                .build()
+                .unwrap();
+            let mut settings = EngineSettings::new(resolve_seedlist(options).await.unwrap());
+            settings.conformance.srv_rescan_interval = Duration::from_millis(20);
+            settings.conformance.monitors = false;
+            settings.stall_limit = Duration::from_millis(300);
+            let engine = Engine::start(settings).unwrap();
+            eventually("the poller is there", || actors(&engine, Role::SrvPoller).len() == 1).await;
+            let what = format!("{order:?}");
+            assert!(engine.order(order.on("Deadline")).reached(1).await, "{what}");
+            hosts += 1;
+            publish(27000 + hosts);
+            eventually(&what, || engine.description().servers.len() == usize::from(hosts)).await;
+            let restarts = |role| actors(&engine, role).iter().map(|actor| actor.restarts).sum::<u64>();
+            // An actor that was killed cannot be restarted: its parent is.
+            let expected = if fault == Fault::Kill { (0, 1) } else { (1, 0) };
+            assert_eq!((restarts(Role::SrvPoller), restarts(Role::Topology)), expected, "{what}");
+            engine.close(None).await;
+            eventually("all actors are gone", || engine.actors().is_empty()).await;
+        }
     }
 }
 
