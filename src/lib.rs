@@ -78,7 +78,7 @@ pub use mongo_actors_protocol::{address::ServerAddress, command::Namespace, conc
 
 pub use self::{
     change_stream::ChangeStream,
-    client::{Client, ClientBuilder},
+    client::{Client, ClientBuilder, ClientChild},
     collection::Collection,
     cursor::{Cursor, RawBatch, RawBatchCursor, RawDocuments, SessionCursor, SessionCursorStream},
     database::Database,

@@ -4,12 +4,11 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::Ordering},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use actix::Addr;
 use mongo_actors_protocol::{
     address::ServerAddress,
     cmap::CheckOutError,
@@ -28,12 +27,15 @@ use crate::{
     failure::{Cause, EstablishError, Failure},
     reaper::{self, AbandonSession, KillCursors},
     runtime::{
-        ActorEntry, ActorPath, Birth, Child, Home, HostThread, Placement, Role, Threads, Watch, clock, orphan, start,
+        ActorEntry, ActorPath, Address, Birth, Child, Death, Home, HostThread, Obituary, Outlet, Placement, Role,
+        Threads, Watch, clock, start,
     },
     session_pool::Lend,
     settings::{EngineSettings, StartError},
     shared::{Shared, Status, Token},
-    supervisor::{Restart, Shutdown, SupervisorActor, SupervisorPlan},
+    supervisor::{
+        Decision, Escalation, Restart, Shutdown, SupervisionSnapshot, SupervisorActor, SupervisorPlan, TreeStatus,
+    },
     ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, SharedSession, Ticket},
     topology::{CheckOutBare, Execute, Flush, OrderPool, PoolOrder, Select, WarmUpPools},
 };
@@ -63,6 +65,50 @@ impl Root {
     }
 }
 
+impl Root {
+    fn is_closed(&self) -> bool {
+        matches!(**self.plan.shared.status.load(), Status::Closed)
+    }
+
+    /// A supervisor that runs, unless the client is closed.
+    fn revived(self: &Arc<Self>) -> MutexGuard<'_, Child<SupervisorActor>> {
+        let mut supervisor = self.supervisor();
+        if !supervisor.addr.connected() && !self.is_closed() {
+            *supervisor = supervise(&self.plan, Arc::downgrade(self));
+        }
+        supervisor
+    }
+
+    /// What becomes of a tree whose root has died.
+    fn decided(self: &Arc<Self>, decision: Decision) {
+        match decision {
+            Decision::Restart => drop(self.revived()),
+            Decision::RestartAfter(pause) => {
+                let root = Arc::downgrade(self);
+                let revive = async move {
+                    tokio::time::sleep(pause).await;
+                    if let Some(root) = root.upgrade() {
+                        drop(root.revived());
+                    }
+                };
+                self.plan.control.run(move || drop(tokio::task::spawn_local(revive)));
+            }
+            Decision::Close => self.shut_down(Shutdown { within: Some(Duration::ZERO), done: None }),
+            Decision::StayDown | Decision::AsUsual => {}
+        }
+    }
+
+    fn shut_down(&self, order: Shutdown) {
+        let supervisor = self.supervisor();
+        if !supervisor.addr.connected() {
+            // There is nobody left who could close anything.
+            self.plan.shared.status.store(Arc::new(Status::Closed));
+            self.plan.threads.end();
+        }
+        supervisor.addr.do_send(order);
+    }
+}
+
 impl Drop for Root {
     fn drop(&mut self) {
         if self.plan.shared.status.load().refusal().is_none() {
@@ -76,15 +122,29 @@ impl Drop for Root {
 }
 
 /// Starts the root of a tree.
-fn supervise(plan: &SupervisorPlan) -> Child<SupervisorActor> {
+fn supervise(plan: &SupervisorPlan, root: Weak<Root>) -> Child<SupervisorActor> {
     let birth = Birth {
         path: ActorPath::root(),
         role: Role::Supervisor,
         tag: 0,
-        parent: orphan(),
+        parent: Outlet::new(move |obituary| bury(obituary, &root)),
         budget: plan.shared.settings.restart_budget,
     };
     start(&plan.control, &plan.shared.registry, birth, SupervisorActor::new(plan.clone()))
+}
+
+/// The root itself could not be kept alive: the client's parent decides, or else whoever calls [`Engine::restart`].
+fn bury(Obituary { path, death, .. }: Obituary, root: &Weak<Root>) {
+    let Some(alive) = root.upgrade().filter(|_| death != Death::Normal) else { return };
+    let settings = &alive.plan.shared.settings;
+    let Some(parent) = settings.parent.as_ref().filter(|_| !alive.is_closed()) else { return };
+    let root = root.clone();
+    let decide = move |decision| {
+        if let Some(root) = root.upgrade() {
+            root.decided(decision);
+        }
+    };
+    parent.escalate(Escalation::new(format!("{path} {death}"), decide));
 }
 
 /// The server that a selection will find.
@@ -131,8 +191,13 @@ impl Engine {
             threads: Threads::new(threads),
             handles: Arc::downgrade(&handles),
         };
-        let root = Root { supervisor: Mutex::new(supervise(&plan)), plan, _watch: watch, _handles: handles };
-        Ok(Self { shared, root: Arc::new(root) })
+        let root = Arc::new_cyclic(|root| Root {
+            supervisor: Mutex::new(supervise(&plan, root.clone())),
+            plan,
+            _watch: watch,
+            _handles: handles,
+        });
+        Ok(Self { shared, root })
     }
 
     /// Makes the first attempt of an operation.
@@ -202,7 +267,7 @@ impl Engine {
     }
 
     /// The supervisor of today.
-    pub(crate) fn supervisor(&self) -> Addr<SupervisorActor> {
+    pub(crate) fn supervisor(&self) -> Address<SupervisorActor> {
         self.root.supervisor().addr.clone()
     }
 
@@ -353,7 +418,7 @@ impl Engine {
     pub async fn close(&self, within: Option<Duration>) {
         loop {
             let (done, closed) = Token::new();
-            self.shut_down(Shutdown { within, done: Some(done) });
+            self.root.shut_down(Shutdown { within, done: Some(done) });
             closed.await;
             // A supervisor that crashes as the order comes loses it.
             if self.is_closed() {
@@ -362,19 +427,14 @@ impl Engine {
         }
     }
 
-    fn shut_down(&self, order: Shutdown) {
-        let supervisor = self.root.supervisor();
-        if !supervisor.addr.connected() {
-            // There is nobody left who could close anything.
-            self.shared.status.store(Arc::new(Status::Closed));
-            self.root.plan.threads.end();
-        }
-        supervisor.addr.do_send(order);
+    /// Begins to close the client, without time for operations on their way, and returns at once.
+    pub fn close_in_background(&self) {
+        self.root.shut_down(Shutdown { within: Some(Duration::ZERO), done: None });
     }
 
     /// Whether the client was closed.
     pub fn is_closed(&self) -> bool {
-        matches!(**self.shared.status.load(), Status::Closed)
+        self.root.is_closed()
     }
 
     /// Every live actor, in the order of their paths.
@@ -382,16 +442,20 @@ impl Engine {
         self.shared.registry.snapshot()
     }
 
+    /// The whole tree at this moment.
+    pub fn supervision(&self) -> SupervisionSnapshot {
+        let status = match &**self.shared.status.load() {
+            Status::Open => TreeStatus::Up,
+            Status::Down(cause) => TreeStatus::Down { cause: cause.clone() },
+            Status::Closed => TreeStatus::Closed,
+        };
+        SupervisionSnapshot { status, operations: self.shared.gate.inside(), actors: self.actors() }
+    }
+
     /// Starts the tree anew, whatever state it is in. A closed client stays closed.
     pub async fn restart(&self) {
         let (done, restarted) = Token::new();
-        {
-            let mut supervisor = self.root.supervisor();
-            if !supervisor.addr.connected() && !self.is_closed() {
-                *supervisor = supervise(&self.root.plan);
-            }
-            supervisor.addr.do_send(Restart { done });
-        }
+        self.root.revived().addr.do_send(Restart { done });
         restarted.await;
     }
 

@@ -25,11 +25,11 @@ mod topology;
 
 pub use change_stream::{ChangeStreamHandle, ChangeStreamPlan, FetchError, GivenUp};
 pub use engine::{Engine, Selected};
-pub use event_publisher::Listeners;
+pub use event_publisher::{Listeners, SupervisionListener};
 pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};
 pub use net::DnsError;
 pub use reaper::KillCursors;
-pub use runtime::{ActorEntry, ActorPath, Death, Placement, RestartBudget, Role};
+pub use runtime::{ActorEntry, ActorPath, ActorState, Death, Placement, RestartBudget, Role, SupervisionEvent};
 #[cfg(feature = "chaos")]
 #[doc(hidden)]
 pub use runtime::{Fault, FaultOrder, Firings, Moment};
@@ -38,6 +38,7 @@ pub use seedlist::{SeedlistError, resolve_seedlist};
 pub use settings::Conformance;
 pub use settings::{EngineSettings, StartError};
 pub use summary::Summary;
+pub use supervisor::{Decision, Escalation, Parent, SupervisionSnapshot, TreeStatus};
 pub use ticket::{
     Answer, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionMark, SessionUse, Setback,
     SharedSession, Turn, Unanswered,

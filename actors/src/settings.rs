@@ -16,6 +16,7 @@ use crate::{
     event_publisher::Listeners,
     net::{Tls, dns},
     runtime::{Placement, RestartBudget},
+    supervisor::Parent,
 };
 
 /// The default of [`EngineSettings::stall_limit`].
@@ -39,6 +40,8 @@ pub struct EngineSettings {
     /// Whether a tree that could not be kept alive stays down until [`Engine::restart`](crate::Engine::restart), rather
     /// than being started anew after a pause of 1 to 30 seconds.
     pub stay_down: bool,
+    /// Who decides about a tree that could not be kept alive.
+    pub parent: Option<Parent>,
     /// How long an actor, or the thread it lives on, may be silent before it counts as stalled.
     pub stall_limit: Duration,
     /// What only conformance tests change.
@@ -130,6 +133,7 @@ impl EngineSettings {
             placement: None,
             restart_budget: RestartBudget::default(),
             stay_down: false,
+            parent: None,
             stall_limit: STALL_LIMIT,
             conformance: Conformance::default(),
             function_as_a_service: environment().faas.is_some(),

@@ -5,7 +5,6 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
 };
 
-use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bson::{RawDocument, oid::ObjectId};
 use mongo_actors_protocol::{
@@ -21,7 +20,7 @@ use crate::{
     failure::Cause,
     net::Tls,
     reaper::{Ledger, ReaperActor},
-    runtime::Registry,
+    runtime::{Address, Registry},
     session_pool::SessionPoolActor,
     settings::{EngineSettings, StartError},
     topology::TopologyActor,
@@ -35,11 +34,11 @@ pub(crate) struct Shared {
     /// Written by the topology.
     pub(crate) cluster_time: ArcSwapOption<ClusterTime>,
     /// Written by the supervisor: the topology of today.
-    pub(crate) topology: ArcSwapOption<Addr<TopologyActor>>,
+    pub(crate) topology: ArcSwapOption<Address<TopologyActor>>,
     /// Written by the supervisor: the reaper of today.
-    pub(crate) reaper: ArcSwapOption<Addr<ReaperActor>>,
+    pub(crate) reaper: ArcSwapOption<Address<ReaperActor>>,
     /// Written by the supervisor: the session pool of today.
-    pub(crate) sessions: ArcSwapOption<Addr<SessionPoolActor>>,
+    pub(crate) sessions: ArcSwapOption<Address<SessionPoolActor>>,
     /// Written by the supervisor; by the handle that closes a client whose supervisor is gone.
     pub(crate) status: ArcSwap<Status>,
     /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.
@@ -67,8 +66,10 @@ impl Shared {
         let metadata = settings.metadata()?;
         let tls = settings.tls()?;
         let nothing_known = Topology::new(TopologySettings::from(&*settings.options), ObjectId::new());
+        let events = EventSink::start(settings.listeners.clone(), settings.max_log_document_len)?;
         Ok(Self {
-            events: EventSink::start(settings.listeners.clone(), settings.max_log_document_len)?,
+            registry: Registry::new(events.supervision()),
+            events,
             settings,
             description: ArcSwap::new(nothing_known.description().clone()),
             cluster_time: ArcSwapOption::empty(),
@@ -80,7 +81,6 @@ impl Shared {
             keys: KeyCache::default(),
             aws_keys: AwsKeyCache::default(),
             tls,
-            registry: Registry::default(),
             ledger: Ledger::default(),
             gate: Gate::default(),
             grown: Milestone::default(),

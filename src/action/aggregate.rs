@@ -4,7 +4,8 @@ use std::{marker::PhantomData, time::Duration};
 
 use bson::Document;
 use mongo_actors_protocol::command::{
-    Aggregate as AggregateCommand, AggregateOptions, AggregateTarget, Command as _, Namespace, is_writing_pipeline,
+    Aggregate as AggregateCommand, AggregateOptions, AggregateTarget, Command as _, CursorType, Namespace,
+    is_writing_pipeline,
 };
 
 use super::{ActionFuture, Explain, awaitable, confirmed, setters::fluent};
@@ -156,22 +157,34 @@ impl<'a, T, S> Aggregate<'a, T, S> {
             .prepare(&self.command())?
             .opening(Opening {
                 mode: options.timeout_mode,
+                cursor_type: self.cursor_type(),
                 max_await_time: options.max_await_time,
                 writes: is_writing_pipeline(&self.pipeline),
-                ..Opening::default()
             })
+    }
+
+    /// The server keeps the cursor of a change stream open, and has it wait for changes.
+    fn cursor_type(&self) -> CursorType {
+        let first = self.pipeline.first().and_then(|stage| stage.keys().next());
+        if first.is_some_and(|stage| stage == "$changeStream") {
+            CursorType::TailableAwait
+        } else {
+            CursorType::NonTailable
+        }
     }
 }
 
 async fn open(
     call: Call<'_>,
     options: AggregateOptions,
+    cursor_type: CursorType,
     prepared: Result<Prepared>,
     session: Option<&ClientSession>,
 ) -> Result<Core> {
     let prepared = prepared?;
     let AggregateOptions { batch_size, comment, max_await_time, .. } = options;
-    let terms = Terms { batch_size, comment, max_await_time, ..Terms::of(&prepared) };
+    let max_time = max_await_time.filter(|_| cursor_type == CursorType::TailableAwait);
+    let terms = Terms { batch_size, comment, max_time, cursor_type, ..Terms::of(&prepared) };
     let executed = call.client().execute(prepared).await?;
     if let Err(error) = confirmed(executed.body.as_ref()) {
         return Err(executed.explain(error));
@@ -181,16 +194,18 @@ async fn open(
 
 awaitable! { ['a, T: 'a] Aggregate<'a, T> => Cursor<T> {
     fn into_future(self) -> Self::IntoFuture {
-        let prepared = self.prepare(None);
+        let (prepared, cursor_type) = (self.prepare(None), self.cursor_type());
         let Self { call, options, .. } = self;
-        ActionFuture::new(async move { Ok(Cursor::of(open(call, options, prepared, None).await?)) })
+        ActionFuture::new(async move { Ok(Cursor::of(open(call, options, cursor_type, prepared, None).await?)) })
     }
 } }
 
 awaitable! { ['a, T: 'a] Aggregate<'a, T, ExplicitSession<'a>> => SessionCursor<T> {
     fn into_future(self) -> Self::IntoFuture {
-        let prepared = self.prepare(Some(self.session.0));
+        let (prepared, cursor_type) = (self.prepare(Some(self.session.0)), self.cursor_type());
         let Self { call, options, session: ExplicitSession(session), .. } = self;
-        ActionFuture::new(async move { Ok(SessionCursor::of(open(call, options, prepared, Some(session)).await?)) })
+        ActionFuture::new(async move {
+            Ok(SessionCursor::of(open(call, options, cursor_type, prepared, Some(session)).await?))
+        })
     }
 } }

@@ -203,7 +203,7 @@ impl<'a> RunCursorCommand<'a> {
 }
 
 fluent! { ['a, S] RunCursorCommand<'a, S>, RunCursorCommandOptions {
-    await_time, batch_size, command_criteria, comment, cursor_type,
+    await_time, batch_size, command_criteria, comment, cursor_type, timeout_mode,
 } }
 
 awaitable! { ['a] RunCursorCommand<'a> => Cursor<Document> {
@@ -229,10 +229,14 @@ async fn open(
     timeout: Option<Duration>,
     session: Option<&ClientSession>,
 ) -> Result<Core> {
+    if timeout.is_some() && options.max_time.is_some() {
+        return Err(Error::invalid_argument("max_time", "a timeout takes its place: set one of them"));
+    }
+    let cursor_type = options.cursor_type.unwrap_or_default();
     let opening = Opening {
         mode: options.timeout_mode,
-        cursor_type: options.cursor_type.unwrap_or_default(),
-        max_await_time: options.max_time,
+        cursor_type,
+        max_await_time: options.max_time.filter(|_| cursor_type == CursorType::TailableAwait),
         writes: false,
     };
     let prepared = database.prepare_raw(command, options.selection_criteria.as_ref(), timeout, session)?;
@@ -253,12 +257,8 @@ fn has_cursor(executed: &Executed) -> bool {
 
 fn terms(options: RunCursorCommandOptions, prepared: &Prepared) -> Terms {
     let RunCursorCommandOptions { cursor_type, batch_size, max_time, comment, .. } = options;
-    Terms {
-        batch_size,
-        limit: None,
-        max_await_time: max_time,
-        comment,
-        cursor_type: cursor_type.unwrap_or(CursorType::NonTailable),
-        ..Terms::of(prepared)
-    }
+    let cursor_type = cursor_type.unwrap_or_default();
+    // A timeout that is inherited takes its place, unless it says how long the server waits.
+    let max_time = max_time.filter(|_| !prepared.budget.is_set() || cursor_type == CursorType::TailableAwait);
+    Terms { batch_size, limit: None, max_time, comment, cursor_type, ..Terms::of(prepared) }
 }

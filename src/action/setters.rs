@@ -157,8 +157,9 @@ macro_rules! setter {
         max_await_time => max_await_time: std::time::Duration
     } };
     (await_time) => { $crate::action::setters::setter! { @
-        /// How long the server waits for new documents before it answers with none, in whole milliseconds; only for
-        /// cursors that await data, and not together with a [`timeout`](Self::timeout).
+        /// How long the server waits for new documents before it answers with none, in whole milliseconds
+        /// (`maxTimeMS` of each `getMore`). Servers refuse it for cursors that do not await data; and it is refused
+        /// together with a [`timeout`](Self::timeout).
         max_time => max_time: std::time::Duration
     } };
     (max_scan) => { $crate::action::setters::setter! { @

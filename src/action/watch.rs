@@ -139,6 +139,7 @@ impl<'a, T> Watch<'a, T> {
             operation: prepared.operation,
             retry: prepared.retry,
             retry_options: *call.client().retry_options(),
+            timeout,
         };
         Ok((plan, timeout, prepared.budget))
     }

@@ -19,9 +19,11 @@ impl From<FetchError> for Error {
 
 impl From<GivenUp> for Error {
     fn from(given_up: GivenUp) -> Self {
-        let GivenUp { command, failure, labels, outcome, attempts, .. } = given_up;
+        let GivenUp { command, failure, labels, outcome, attempts, late, .. } = given_up;
         let attempts = attempts.iter().map(|(failure, outcome)| Attempt::new(failure, *outcome)).collect();
-        Self::from_failure(&failure, &labels, command.map(Cow::Borrowed), false, outcome).after(attempts, outcome)
+        let error = Self::from_failure(&failure, &labels, command.map(Cow::Borrowed), false, outcome);
+        let error = error.after(attempts, outcome);
+        if late { error.into_operation_timeout() } else { error }
     }
 }
 

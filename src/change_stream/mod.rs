@@ -139,12 +139,21 @@ impl<T> ChangeStream<T> {
         self.inner.handle.delivery().is_alive()
     }
 
-    /// Closes the stream on its server and waits for that. Dropping it does the same in the background.
+    /// Closes the stream on its server and waits for that, for two seconds at most, or for the stream's timeout if it has
+    /// one. Dropping it does the same in the background.
     ///
     /// # Cancel safety
     /// It is closed when the future is dropped.
     pub async fn close(self) {
-        self.inner.handle.close().await;
+        self.inner.handle.close(None).await;
+    }
+
+    /// As [`close`](Self::close), which waits for at most `timeout`.
+    ///
+    /// # Cancel safety
+    /// It is closed when the future is dropped.
+    pub async fn close_within(self, timeout: Duration) {
+        self.inner.handle.close(Some(timeout)).await;
     }
 }
 

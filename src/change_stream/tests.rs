@@ -314,6 +314,16 @@ async fn an_error_of_opening_is_not_resumed() {
 }
 
 #[tokio::test]
+async fn attempts_that_run_out_of_time_end_in_a_timeout_that_shows_the_last() {
+    let server = endless().await;
+    let things = things(&server).await;
+    server.on("aggregate", Reply::error(7, "HostNotFound", "no such host").after(Duration::from_millis(60)));
+    let error = things.watch().timeout(Duration::from_millis(200)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::OperationTimeout), "{error:?}");
+    assert_eq!(error.code(), Some(7));
+}
+
+#[tokio::test]
 async fn a_closed_client_ends_its_streams() {
     let server = endless().await;
     let things = things(&server).await;
@@ -342,4 +352,23 @@ async fn a_tree_that_starts_anew_keeps_its_streams() {
             things.client().restart().await;
         }
     }
+}
+
+#[tokio::test]
+async fn closing_has_the_time_of_the_stream_anew_unless_it_is_given_its_own() {
+    let server = endless().await;
+    let things = things(&server).await;
+    let limit = async |count| {
+        let killed = server.wait_for("killCursors", count, PATIENCE).await.unwrap();
+        killed[count - 1].body.get_i64("maxTimeMS").ok()
+    };
+    things.watch().await.unwrap().close().await;
+    assert_eq!(limit(1).await, None);
+    let watch = || things.watch().timeout(PATIENCE);
+    watch().await.unwrap().close().await;
+    assert!(matches!(limit(2).await, Some(10_000..20_001)));
+    watch().await.unwrap().close_within(PATIENCE / 4).await;
+    assert!(matches!(limit(3).await, Some(1..5_001)));
+    drop(watch().await.unwrap());
+    assert!(matches!(limit(4).await, Some(10_000..20_001)));
 }

@@ -2,7 +2,9 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use mongo_actors_engine::{EngineSettings, Listeners, Placement, RestartBudget, resolve_seedlist};
+use mongo_actors_engine::{
+    EngineSettings, Listeners, Parent, Placement, RestartBudget, SupervisionListener, resolve_seedlist,
+};
 use mongo_actors_protocol::{
     auth::{
         credential::{AuthMechanism, Credential, MechanismProperties},
@@ -49,6 +51,7 @@ pub struct ClientBuilder {
     selector: Option<ServerSelector>,
     placement: Option<Placement>,
     restart_budget: Option<RestartBudget>,
+    parent: Option<Parent>,
     max_log_document_len: Option<usize>,
 }
 
@@ -235,6 +238,22 @@ impl ClientBuilder {
         self
     }
 
+    /// Adds a listener to what happens to the driver's actors. The `Recipient` of an actix actor is one, too.
+    pub fn supervision_listener(mut self, listener: Arc<dyn SupervisionListener>) -> Self {
+        self.listeners.supervision.push(listener);
+        self
+    }
+
+    /// Who decides what becomes of the driver's actors when they cannot be kept alive within their budget: the
+    /// `Recipient` of an actix actor, or a [`Parent`]. Default: nobody, so that they are started anew after a pause of 1 s,
+    /// doubled each time up to 30 s.
+    ///
+    /// See [`ClientChild`](crate::ClientChild) for an actor that decides.
+    pub fn escalate_to(mut self, parent: impl Into<Parent>) -> Self {
+        self.parent = Some(parent.into());
+        self
+    }
+
     /// On which thread the client's topology, pools and connections live. Default: on the current arbiter when there
     /// is one, else on a thread of their own.
     pub fn placement(mut self, placement: Placement) -> Self {
@@ -296,13 +315,14 @@ impl ClientBuilder {
 
     /// The options, and what makes the engine's settings of them.
     fn split(self) -> Result<(ClientOptions, impl FnOnce(ClientOptions) -> EngineSettings)> {
-        let Self { options, listeners, selector, placement, restart_budget, max_log_document_len } = self;
+        let Self { options, listeners, selector, placement, restart_budget, parent, max_log_document_len } = self;
         let settings = move |options| {
             let mut settings = EngineSettings::new(options);
             settings.listeners = listeners;
             settings.max_log_document_len = max_log_document_len;
             settings.selector = selector;
             settings.placement = placement;
+            settings.parent = parent;
             if let Some(budget) = restart_budget {
                 settings.restart_budget = budget;
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mongo_actors_engine::ActorEntry;
+use mongo_actors_engine::{ActorEntry, SupervisionSnapshot};
 use mongo_actors_protocol::{error::Labels, handshake::InvalidMetadata, options::DriverInfo, retry::Outcome};
 
 use super::Client;
@@ -67,6 +67,18 @@ impl Client {
     /// Dropping the future leaves nothing behind.
     pub async fn flush_events(&self) {
         self.engine().flush_events().await;
+    }
+
+    /// The driver's actors at this moment: whether they take operations, and what each of them does. Shows as a tree,
+    /// and can be serialised.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mongo_actors::Client) {
+    /// println!("{}", client.supervision());
+    /// # }
+    /// ```
+    pub fn supervision(&self) -> SupervisionSnapshot {
+        self.engine().supervision()
     }
 
     /// The actors that are alive at this moment, from the supervisor down.

@@ -1,6 +1,7 @@
 //! The client: the handle of one deployment.
 
 mod builder;
+mod child;
 mod deployment;
 mod identity;
 mod lifecycle;
@@ -15,8 +16,8 @@ use mongo_actors_protocol::{
     retry::RetryOptions,
 };
 
-pub use self::builder::ClientBuilder;
 use self::identity::Identity;
+pub use self::{builder::ClientBuilder, child::ClientChild};
 use crate::{
     database::Database,
     error::{Error, Result},

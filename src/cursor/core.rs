@@ -11,7 +11,7 @@ use std::{
 
 use bson::Bson;
 use bytes::Bytes;
-use mongo_actors_engine::{ConnectionInfo, HeldSession, Lease, SessionMark};
+use mongo_actors_engine::{ConnectionInfo, HeldSession, KillCursors, Lease, SessionMark};
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{Batch, Command, CursorReply, CursorType, GetMore, InvalidReply, Namespace},
@@ -22,7 +22,7 @@ use mongo_actors_protocol::{
 
 use serde::de::DeserializeOwned;
 
-use super::{origin::FindOrigin, owed};
+use super::origin::FindOrigin;
 use crate::{
     client::Client,
     decode::{decode, readable},
@@ -37,7 +37,8 @@ use crate::{
 pub(crate) struct Terms {
     pub(crate) batch_size: Option<u32>,
     pub(crate) limit: Option<i64>,
-    pub(crate) max_await_time: Option<Duration>,
+    /// Sent as `maxTimeMS`: how long the server waits for documents, if the cursor awaits any.
+    pub(crate) max_time: Option<Duration>,
     pub(crate) comment: Option<Bson>,
     pub(crate) cursor_type: CursorType,
     /// The time that is left for the whole cursor.
@@ -339,12 +340,11 @@ impl Core {
             return Err(Error::invalid_operation("the cursor was not opened"));
         };
         let comment = terms.comment.as_ref().filter(|_| connection.max_wire_version >= GetMore::COMMENT_WIRE_VERSION);
-        let awaits = terms.cursor_type == CursorType::TailableAwait;
         let command = GetMore {
             cursor_id,
             namespace,
             batch_size: GetMore::batch_size(terms.limit, self.retrieved, terms.batch_size),
-            max_await_time: terms.max_await_time.filter(|_| awaits),
+            max_time: terms.max_time,
             comment,
             exhaust: false,
         };
@@ -361,7 +361,7 @@ impl Core {
             Err(error) if self.is_tailable() && matches!(error.kind(), ErrorKind::CursorNotFound(_)) => Ok(false),
             Err(error) => {
                 if id != 0 && !matches!(error.kind(), ErrorKind::CursorNotFound(_)) {
-                    self.owe(id, None, None);
+                    self.owe_after(&error, id);
                 }
                 Err(error)
             }
@@ -402,8 +402,23 @@ impl Core {
 
     /// Leaves it to the reaper to close the cursor on its server.
     fn owe(&self, id: i64, session: Option<HeldSession>, lease: Option<Lease>) {
-        if let (Some(server), Some(namespace)) = (&self.server, &self.namespace) {
-            self.client.engine().owe(owed(id, server, namespace, session, lease));
+        if let Some(debt) = self.debt(id) {
+            self.client.engine().owe(KillCursors { session, lease, ..debt });
+        }
+    }
+
+    fn debt(&self, id: i64) -> Option<KillCursors> {
+        let debt = KillCursors::new(self.server.clone()?, self.namespace.as_ref()?, id);
+        Some(KillCursors { timeout: self.terms.timing.timeout, ..debt })
+    }
+
+    /// The same for a cursor that this error has ended.
+    fn owe_after(&self, error: &Error, id: i64) {
+        if let Some(debt) = self.debt(id) {
+            let was_sent = error.attempts().last().is_some_and(|attempt| attempt.stage().may_be_sent());
+            // Without an answer, the connection was closed.
+            let orphaned = was_sent && error.server_response().is_none();
+            self.client.engine().owe(KillCursors { orphaned, ..debt });
         }
     }
 

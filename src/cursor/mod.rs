@@ -12,14 +12,12 @@ use std::{
     future::poll_fn,
     marker::PhantomData,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bson::{Document, RawDocument};
 use futures_core::{Stream, stream::FusedStream};
-use mongo_actors_engine::{HeldSession, KillCursors, Lease};
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{Batch, Namespace},
@@ -328,16 +326,4 @@ impl<T> fmt::Debug for Cursor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.core.fmt(f)
     }
-}
-
-/// A cursor that somebody has to close on its server.
-fn owed(
-    cursor_id: i64,
-    server: &Arc<ServerAddress>,
-    namespace: &Namespace,
-    session: Option<HeldSession>,
-    lease: Option<Lease>,
-) -> KillCursors {
-    let Namespace { db, coll } = namespace.clone();
-    KillCursors { server: server.clone(), database: db, collection: coll.as_ref().into(), cursor_id, session, lease }
 }

@@ -48,7 +48,7 @@ impl FindOrigin {
         Terms {
             batch_size: options.batch_size,
             limit: options.limit,
-            max_await_time: options.max_await_time,
+            max_time: options.max_await_time.filter(|_| options.cursor_type == Some(CursorType::TailableAwait)),
             comment: options.comment.clone(),
             cursor_type: options.cursor_type.unwrap_or_default(),
             ..Terms::default()

@@ -6,6 +6,7 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bson::{Document, RawDocument};
@@ -144,8 +145,21 @@ impl<T> SessionCursor<T> {
     /// # Cancel safety
     /// The cursor is closed when the future is dropped.
     pub async fn close(mut self, session: &mut ClientSession) {
+        self.close_by(session, None).await;
+    }
+
+    /// As [`close`](Self::close), which waits for at most `timeout`. Without, that of the operation which opened the
+    /// cursor holds for the closing anew.
+    ///
+    /// # Cancel safety
+    /// The cursor is closed when the future is dropped.
+    pub async fn close_within(mut self, session: &mut ClientSession, timeout: Duration) {
+        self.close_by(session, Some(timeout)).await;
+    }
+
+    async fn close_by(&mut self, session: &ClientSession, within: Option<Duration>) {
         if self.core.check_session(session).is_ok() {
-            self.core.close(None).await;
+            self.core.close(within).await;
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bson::{Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use mongo_actors_testkit::{Received, Reply, ScriptedServer, ScriptedServerBuilder};
 
-use crate::{Client, Collection, error::ErrorKind, options::CursorType};
+use crate::{Client, Collection, Cursor, error::ErrorKind, options::CursorType};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -234,4 +234,85 @@ async fn a_tailable_cursor_says_that_there_is_nothing_now_and_asks_once_for_that
     assert_eq!(cursor.next().await.unwrap().unwrap(), doc! { "_id": 1 });
     assert!(!cursor.advance().await.unwrap() && cursor.is_alive());
     assert_eq!(server.received_named("getMore").len(), 3);
+}
+
+#[tokio::test]
+async fn how_long_the_server_waits_is_told_with_each_batch_that_may_be_waited_for() {
+    const WAIT: Duration = Duration::from_millis(9);
+    let empty = |key: &str| Reply::document(doc! { "ok": 1, "cursor": { "id": 7_i64, "ns": "db.numbers", key: [] } });
+    let server = ScriptedServer::builder()
+        .on("find", empty("firstBatch"))
+        .on("aggregate", empty("firstBatch"))
+        .on("getMore", empty("nextBatch"))
+        .start()
+        .await
+        .unwrap();
+    let numbers = collection(&server).await;
+    let told = async |mut cursor: Cursor<Document>| {
+        server.forget_received();
+        assert!(cursor.try_next_nonblocking().await.unwrap().is_none());
+        server.received_named("getMore")[0].body.get_i64("maxTimeMS").ok()
+    };
+    let stream = [doc! { "$changeStream": {} }];
+    let shop = numbers.client().database("db");
+    let find = || shop.run_cursor_command(doc! { "find": "numbers" });
+    assert_eq!(told(numbers.find(doc! {}).max_await_time(WAIT).await.unwrap()).await, None);
+    let tail = numbers.find(doc! {}).cursor_type(CursorType::TailableAwait);
+    assert_eq!(told(tail.max_await_time(WAIT).await.unwrap()).await, Some(9));
+    assert_eq!(told(numbers.aggregate([]).max_await_time(WAIT).await.unwrap()).await, None);
+    assert_eq!(told(numbers.aggregate(stream).max_await_time(WAIT).await.unwrap()).await, Some(9));
+    assert_eq!(told(find().max_time(WAIT).await.unwrap()).await, Some(9));
+
+    let refused = find().max_time(WAIT).timeout(SOON).await.unwrap_err();
+    assert!(matches!(refused.kind(), ErrorKind::InvalidArgument { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_cursor_whose_connection_was_closed_is_killed_later_and_one_that_was_refused_at_once() {
+    let batch = || Reply::document(doc! { "ok": 1, "cursor": { "id": 7_i64, "ns": "db.numbers", "firstBatch": [] } });
+    let server = ScriptedServer::builder()
+        .on("find", batch())
+        .on("getMore", Reply::Never)
+        .on("killCursors", Reply::ok())
+        .on("ping", Reply::ok())
+        .start()
+        .await
+        .unwrap();
+    let numbers = collection(&server).await;
+    let begun = Instant::now();
+    let find = || numbers.find(doc! {}).timeout(Duration::from_millis(100));
+    let error = find().await.unwrap().try_next().await.unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    numbers.client().database("db").run_command(doc! { "ping": 1 }).await.unwrap();
+    // The server notices that the connection is gone, and has a second to close the cursor itself.
+    assert!(server.received_named("killCursors").is_empty() || begun.elapsed() > Duration::from_secs(1));
+    server.wait_for("killCursors", 1, SOON).await.unwrap();
+
+    find().await.unwrap().try_next().await.unwrap_err();
+    numbers.client().close().await;
+    assert_eq!(server.received_named("killCursors").len(), 2, "closing waits for nothing");
+
+    server.on("getMore", Reply::error(2, "BadValue", "no"));
+    let numbers = collection(&server).await;
+    let begun = Instant::now();
+    numbers.find(doc! {}).await.unwrap().try_next().await.unwrap_err();
+    server.wait_for("killCursors", 3, SOON).await.unwrap();
+    assert!(begun.elapsed() < SOON / 2);
+}
+
+#[tokio::test]
+async fn a_dropped_cursor_is_killed_within_the_time_of_its_operation() {
+    let server = numbers(8).on("killCursors", Reply::ok()).start().await.unwrap();
+    let numbers = collection(&server).await;
+    for (count, timeout, expected) in [(1, None, 0..1), (2, Some(SOON), 5_000..10_001), (3, Some(Duration::ZERO), 0..1)]
+    {
+        let mut find = numbers.find(doc! {});
+        if let Some(timeout) = timeout {
+            find = find.timeout(timeout);
+        }
+        drop(find.await.unwrap());
+        let killed = server.wait_for("killCursors", count, SOON).await.unwrap();
+        let limit = killed[count - 1].body.get_i64("maxTimeMS").unwrap_or_default();
+        assert!(expected.contains(&limit), "{limit} with {timeout:?}");
+    }
 }

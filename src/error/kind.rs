@@ -139,7 +139,8 @@ pub enum ErrorKind {
     DuplicateKey(WriteError),
     /// Documents of an insert of several failed, or its write concern was not satisfied.
     InsertMany(InsertManyError),
-    /// The time for the repetitions of a transaction is up. The source is the error of the last one.
+    /// The two minutes for the repetitions of a transaction are over, and no timeout was set for it. The source is the
+    /// error of the last one.
     TransactionTimeout {
         /// What the last one failed with.
         reason: String,

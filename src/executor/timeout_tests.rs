@@ -2,15 +2,18 @@
 
 use std::{
     error::Error as _,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bson::{Bson, Document, doc};
 use mongo_actors_testkit::{Reply, Role, ScriptedServer, ScriptedServerBuilder};
+use tokio::sync::watch;
 
 use crate::{
     Client, Collection,
     error::{Error, ErrorKind, Outcome},
+    event::{ConnectionClosedEvent, ConnectionClosedReason, PoolListener},
     options::{CursorType, TimeoutMode},
     timeout,
 };
@@ -285,4 +288,34 @@ async fn an_error_that_would_be_repeated_becomes_the_timeout() {
     let error = things.insert_one(doc! {}).timeout(Duration::from_millis(1500)).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::OperationTimeout), "{error:?}");
     assert_eq!(error.outcome(), Outcome::Applied);
+}
+
+/// Counts connections that were closed before anybody could use them.
+struct Failures(watch::Sender<u32>);
+
+impl PoolListener for Failures {
+    fn connection_closed(&self, event: &ConnectionClosedEvent) {
+        if event.reason == ConnectionClosedReason::Error {
+            self.0.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_for_an_operation_has_the_operations_time_and_not_the_clients() {
+    let hello = doc! { "ok": 1, "isWritablePrimary": true, "minWireVersion": 0, "maxWireVersion": 21 };
+    let slow = Reply::document(hello).after(Duration::from_millis(200));
+    let server = ScriptedServer::builder().on("hello", slow.clone()).on("isMaster", slow).on("ping", Reply::ok());
+    let server = server.start().await.unwrap();
+    let things = things(&server, "timeoutMS=100");
+    things.client().database("db").run_command(doc! { "ping": 1 }).timeout(LONG).await.unwrap();
+
+    // What the pool does by itself has the client's.
+    let (sender, mut failures) = watch::channel(0);
+    let client = Client::builder().uri(format!("{}?timeoutMS=100&minPoolSize=2", server.uri()));
+    let client = client.pool_listener(Arc::new(Failures(sender))).build().unwrap();
+    tokio::select! {
+        warm = timeout::scope(LONG, client.warm_up()) => panic!("there is no second connection: {warm:?}"),
+        failed = failures.wait_for(|count| *count > 0) => drop(failed.unwrap()),
+    }
 }

@@ -48,8 +48,9 @@ impl ClientSession {
     /// It follows the specification of the convenient API for transactions.
     ///
     /// # Errors
-    /// Those of `operations` and of [`commit_transaction`](Self::commit_transaction); and
-    /// [`TransactionTimeout`](crate::error::ErrorKind::TransactionTimeout) when there is no time for another attempt.
+    /// Those of `operations` and of [`commit_transaction`](Self::commit_transaction); and when there is no time for
+    /// another attempt, [`OperationTimeout`](crate::error::ErrorKind::OperationTimeout) if a timeout was set, else
+    /// [`TransactionTimeout`](crate::error::ErrorKind::TransactionTimeout). Their source is the error of the last attempt.
     /// The error of a commit that carries
     /// [`UnknownTransactionCommitResult`](crate::error::labels::UNKNOWN_TRANSACTION_COMMIT_RESULT) leaves open whether
     /// the transaction was committed; after any other error nothing of it remains.
@@ -131,7 +132,8 @@ impl<'a> StartTransaction<'a> {
         session.limit = Some(Limit { budget, holds: Arc::downgrade(&running) });
         let repetition = Repetition::new(Instant::now(), budget.deadline());
         let pause = |repetition: &mut Repetition| repetition.next_attempt(Instant::now(), &mut rand::rng());
-        TransactionAttempts { session, options, timeout, _running: running, repetition, pause, failed: None }
+        let timed = budget.deadline().is_some();
+        TransactionAttempts { session, options, timeout, timed, _running: running, repetition, pause, failed: None }
     }
 }
 
@@ -141,6 +143,8 @@ pub struct TransactionAttempts<'a> {
     session: &'a mut ClientSession,
     options: TransactionOptions,
     timeout: Option<Duration>,
+    /// Whether all attempts together have a timeout that was set (`timeoutMS`).
+    timed: bool,
     /// For as long as this is there, the session's operations share the time of the attempts.
     _running: Arc<()>,
     pub(super) repetition: Repetition,
@@ -155,15 +159,15 @@ impl TransactionAttempts<'_> {
     /// operations.
     ///
     /// # Errors
-    /// Those of [`ClientSession::start_transaction`], and
-    /// [`TransactionTimeout`](crate::error::ErrorKind::TransactionTimeout) when there is no time for another attempt.
+    /// Those of [`ClientSession::start_transaction`], and those of [`ClientSession::with_transaction`] when there is no
+    /// time for another attempt.
     ///
     /// # Cancel safety
     /// It may be called again when the future was dropped.
     pub async fn begin(&mut self) -> Result<&mut ClientSession> {
         let pause = (self.pause)(&mut self.repetition);
         match (pause, &self.failed) {
-            (None, Some(error)) => return Err(error.clone().out_of_time()),
+            (None, Some(error)) => return Err(self.out_of_time(error.clone())),
             (Some(pause), Some(_)) => tokio::time::sleep(pause).await,
             (_, None) => {}
         }
@@ -204,9 +208,14 @@ impl TransactionAttempts<'_> {
                 self.failed = Some(error);
                 Ok(None)
             }
-            Verdict::TimedOut => Err(error.out_of_time()),
+            Verdict::TimedOut => Err(self.out_of_time(error)),
             Verdict::Report | Verdict::CommitAgain => Err(error),
         }
+    }
+
+    /// There would be another attempt after `error`, if there were time.
+    fn out_of_time(&self, error: Error) -> Error {
+        if self.timed { error.into_operation_timeout() } else { error.out_of_time() }
     }
 
     /// Commits, again and again while the result is unknown and there is time. A transaction that was ended already is

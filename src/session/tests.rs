@@ -86,6 +86,21 @@ async fn convenient_api_retry_timeout_is_enforced_for_operations() {
 }
 
 #[tokio::test]
+async fn a_timeout_that_was_set_ends_a_transaction_in_the_timeout_of_an_operation() {
+    let (server, transfers) = bank().await;
+    server.once("insert", labelled(112, labels::TRANSIENT_TRANSACTION_ERROR));
+    let mut session = transfers.client().start_session().await.unwrap();
+    let mut attempts = session.start_transaction().timeout(Duration::from_secs(20)).attempts();
+    attempts.repetition = over();
+    let result = transfers.insert_one(doc! {}).session(attempts.begin().await.unwrap()).await;
+    let error = attempts.end(result).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::OperationTimeout), "{error:?}");
+    assert!(error.has_label(labels::TRANSIENT_TRANSACTION_ERROR));
+    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Error>()).unwrap();
+    assert_eq!((source.code(), source.labels()), (Some(112), error.labels()));
+}
+
+#[tokio::test]
 async fn convenient_api_retry_timeout_is_enforced_for_commits() {
     for label in [labels::UNKNOWN_TRANSACTION_COMMIT_RESULT, labels::TRANSIENT_TRANSACTION_ERROR] {
         let (server, transfers) = bank().await;

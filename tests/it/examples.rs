@@ -4,6 +4,8 @@
 mod deployment;
 #[path = "../../examples/rest_service/service/mod.rs"]
 mod service;
+#[path = "../../examples/supervision_tree/shop.rs"]
+mod shop;
 #[path = "../../examples/quickstart/tour.rs"]
 mod tour;
 #[path = "../../examples/application_actor/warehouse.rs"]
@@ -318,5 +320,67 @@ mod application_actor {
         warehouse.do_send(TakeStock { to: Clerk(sender).start().recipient() });
         assert!(inventories.recv().await.unwrap().0.is_err());
         assert_eq!(statistics(&warehouse, 3).await.failures, 3);
+    }
+}
+
+mod supervision_tree {
+    use actix::{Actor, Addr, Context, Handler};
+    use mongo_actors::supervision::RestartBudget;
+    use tokio::sync::mpsc;
+
+    use super::{
+        shop::{Fail, GetClient, Note, Sell, Storage, Till},
+        *,
+    };
+
+    /// Passes on what the tree tells.
+    struct Diary(mpsc::UnboundedSender<String>);
+
+    impl Actor for Diary {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Note> for Diary {
+        type Result = ();
+
+        fn handle(&mut self, Note(note): Note, _: &mut Self::Context) {
+            self.0.send(note).unwrap();
+        }
+    }
+
+    async fn sell(till: &Addr<Till>) -> i64 {
+        till.send(Sell { price: 3 }).await.unwrap().unwrap()
+    }
+
+    async fn client(storage: &Addr<Storage>) -> Client {
+        storage.send(GetClient).await.unwrap().unwrap()
+    }
+
+    #[actix_rt::test]
+    async fn whatever_fails_in_the_tree_only_what_hangs_on_it_starts_anew() {
+        let server = Standalone::start().await.unwrap();
+        let (told, mut notes) = mpsc::unbounded_channel();
+        let diary = Diary(told).start();
+        let storage = Storage::start(server.uri(), RestartBudget::default(), diary.clone().recipient());
+        let till = Till::start(1, "shop".to_owned(), storage.clone(), diary.recipient());
+        assert_eq!(sell(&till).await, 3);
+        let first = client(&storage).await;
+
+        till.do_send(Fail);
+        assert_eq!(sell(&till).await, 6);
+        assert_eq!(notes.recv().await.unwrap(), "till 1 starts anew");
+        assert!(client(&storage).await.ptr_eq(&first));
+
+        first.restart().await;
+        assert_eq!(sell(&till).await, 9);
+        assert!(client(&storage).await.ptr_eq(&first));
+
+        storage.do_send(Fail);
+        assert_eq!(sell(&till).await, 12);
+        assert_eq!(notes.recv().await.unwrap(), "the storage starts anew");
+        assert!(!client(&storage).await.ptr_eq(&first));
+        let refusal = first.list_database_names().await.unwrap_err();
+        assert!(refusal.to_string().contains("the client is closed"), "{refusal}");
+        client(&storage).await.close().await;
     }
 }

@@ -2,6 +2,7 @@
 
 mod auth_legacy;
 mod bson_corpus;
+mod bson_vector;
 mod cmap_format;
 mod concerns;
 mod connection_string;
@@ -93,8 +94,13 @@ const SUITES: &[Suite] = &[
     Suite { folders: &["connection-monitoring-and-pooling/cmap-format/"], cases: cmap_format::cases },
     Suite { folders: &["initial-dns-seedlist-discovery/"], cases: seedlist::cases },
     Suite { folders: &["bson-corpus/"], cases: bson_corpus::cases },
+    Suite { folders: &["bson-binary-vector/"], cases: bson_vector::cases },
     Suite { folders: &["unified-test-format/invalid/"], cases: unified::invalid_cases },
     Suite { folders: &["unified-test-format/valid-fail/"], cases: unified::failing_cases },
+    Suite {
+        folders: &["client-side-operations-timeout/", "transactions/unified/error-labels-blockConnection"],
+        cases: unified::timed_cases,
+    },
     Suite {
         folders: &[
             "unified-test-format/valid-pass/",
@@ -115,6 +121,8 @@ const SUITES: &[Suite] = &[
             "load-balancers/",
             "sessions/",
             "causal-consistency/",
+            "change-streams/",
+            "client-backpressure/",
             "transactions/",
             "transactions-convenient-api/",
         ],

@@ -1,6 +1,6 @@
 //! The handlers of a change stream's actor.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long closing a cursor may take. A server that is gone keeps no cursors.
-const KILL_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+const KILL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Fetches the events of one change stream.
 pub(crate) struct ChangeStreamActor {
@@ -110,7 +110,7 @@ impl ChangeStreamActor {
         }
     }
 
-    fn reopen(&mut self, pause: Option<std::time::Duration>, ctx: &mut Context<Self>) {
+    fn reopen(&mut self, pause: Option<Duration>, ctx: &mut Context<Self>) {
         match pause {
             None => self.open(ctx),
             Some(pause) => {
@@ -219,9 +219,9 @@ impl ChangeStreamActor {
         }
         match read.map(|cursor| (cursor.id, cursor.namespace())) {
             Ok((id, Ok(namespace))) if id != 0 => {
-                let shared = self.shared.clone();
+                let (shared, timeout) = (self.shared.clone(), self.plan.timeout);
                 before.into_iter().for_each(OpenCursor::forget);
-                self.cursor = Some(OpenCursor { shared, id, namespace, server, connection, session, lease });
+                self.cursor = Some(OpenCursor { shared, id, namespace, server, connection, session, lease, timeout });
             }
             Ok((0, _)) => before.into_iter().for_each(OpenCursor::forget),
             // The reader is told by the reply itself what it lacks.
@@ -275,19 +275,20 @@ impl ChangeStreamActor {
         let Some(Reader { fetch, attempts }) = self.reader.take() else { return };
         let failure = Failure { cause, server: None, connection: None, stage: Stage::Queued };
         let (labels, outcome) = (Labels::new(), Outcome::NotSent);
-        let given_up = GivenUp { command: None, failure, labels, outcome, attempts, ends };
+        let given_up = GivenUp { command: None, failure, labels, outcome, attempts, late: false, ends };
         drop(fetch.reply.send(Err(Box::new(given_up))));
     }
 
     /// Closes the cursor on its server. Whether that succeeds changes nothing.
-    fn kill(&mut self, done: Option<Token>) {
+    fn kill(&mut self, within: Option<Duration>, done: Option<Token>) {
         let Some(mut cursor) = self.cursor.take() else { return };
         if done.is_none() {
             // The reaper does it.
             return;
         }
         let Some(mut debt) = cursor.take_debt() else { return };
-        let Some(operation) = debt.operation(clock::now() + KILL_PATIENCE) else { return };
+        debt.timeout = within.or(debt.timeout);
+        let Some(operation) = debt.operation(clock::now(), KILL_PATIENCE) else { return };
         let Some(topology) = self.shared.topology.load_full() else { return };
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
         (ticket.session, ticket.lease) = (debt.session.take(), debt.lease.take());
@@ -314,6 +315,10 @@ impl Supervised for ChangeStreamActor {
 }
 
 impl SupervisedActor for ChangeStreamActor {
+    fn in_flight(&self) -> usize {
+        usize::from(self.reader.is_some())
+    }
+
     fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
         match std::mem::replace(&mut self.activity, Activity::Idle) {
             Activity::Repeating(effort, setback) => self.repeat(effort, *setback, ctx),
@@ -334,10 +339,10 @@ impl Handler<Fetch> for ChangeStreamActor {
 impl Handler<EndStream> for ChangeStreamActor {
     type Result = ();
 
-    fn handle(&mut self, EndStream { done }: EndStream, ctx: &mut Context<Self>) {
+    fn handle(&mut self, EndStream { within, done }: EndStream, ctx: &mut Context<Self>) {
         self.reader = None;
         self.activity = Activity::Idle;
-        self.kill(done);
+        self.kill(within, done);
         ctx.finish();
     }
 }

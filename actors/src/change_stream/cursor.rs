@@ -1,6 +1,6 @@
 //! A cursor on its server.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{address::ServerAddress, command::Namespace};
 
@@ -21,6 +21,8 @@ pub(super) struct OpenCursor {
     pub(super) session: Option<HeldSession>,
     /// The connection that it is bound to, unless a command is using it.
     pub(super) lease: Option<Lease>,
+    /// That of the stream, which closing it has anew.
+    pub(super) timeout: Option<Duration>,
 }
 
 impl OpenCursor {
@@ -29,15 +31,9 @@ impl OpenCursor {
         if self.id == 0 {
             return None;
         }
-        let Namespace { db, coll } = self.namespace.clone();
-        Some(KillCursors {
-            server: self.server.clone(),
-            database: db,
-            collection: coll.as_ref().into(),
-            cursor_id: std::mem::take(&mut self.id),
-            session: self.session.take(),
-            lease: self.lease.take(),
-        })
+        let debt = KillCursors::new(self.server.clone(), &self.namespace, std::mem::take(&mut self.id));
+        let (session, lease) = (self.session.take(), self.lease.take());
+        Some(KillCursors { session, lease, timeout: self.timeout, ..debt })
     }
 
     /// The server has closed it already.

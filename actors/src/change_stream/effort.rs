@@ -27,6 +27,7 @@ pub(super) struct Effort {
     pub(super) purpose: Purpose,
     retries: RetryPlan<(Failure, mongo_actors_protocol::error::Labels)>,
     rules: mongo_actors_protocol::retry::Operation,
+    has_deadline: bool,
 }
 
 impl Effort {
@@ -35,7 +36,8 @@ impl Effort {
             Purpose::Open => plan.retry,
             Purpose::More => mongo_actors_protocol::retry::Operation::PLAIN_READ,
         };
-        Self { purpose, retries: RetryPlan::new(rules, plan.retry_options, budget), rules }
+        let has_deadline = budget.deadline().is_some();
+        Self { purpose, retries: RetryPlan::new(rules, plan.retry_options, budget), rules, has_deadline }
     }
 
     /// An attempt has failed. What is known of it is added to `attempts`.
@@ -60,9 +62,11 @@ impl Effort {
             Purpose::Open => "aggregate",
             Purpose::More => "getMore",
         });
+        let out_of_time = self.retries.is_out_of_time() || Summary::of(&last).is_timeout();
+        let late = self.has_deadline && out_of_time;
         let outcome = self.retries.outcome();
         let (failure, labels) = self.retries.into_error().unwrap_or_else(|| (last, Default::default()));
-        GivenUp { command, failure, labels, outcome, attempts, ends: false }
+        GivenUp { command, failure, labels, outcome, attempts, late, ends: false }
     }
 }
 

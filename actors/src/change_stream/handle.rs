@@ -6,9 +6,9 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use actix::{Addr, dev::Mailbox};
 use bytes::Bytes;
 use mongo_actors_protocol::{
     change_stream::{Arrival, Delivery, DeliveryError, ResumeToken},
@@ -26,6 +26,7 @@ use super::{
 use crate::{
     engine::{BACKSTOP, Engine},
     failure::{Cause, Failure},
+    runtime::{Address, Inbox},
     shared::Token,
     supervisor::StartChangeStream,
 };
@@ -37,7 +38,7 @@ use crate::{
 pub struct ChangeStreamHandle {
     engine: Engine,
     plan: Arc<ChangeStreamPlan>,
-    actor: Option<Addr<ChangeStreamActor>>,
+    actor: Option<Address<ChangeStreamActor>>,
     delivery: Delivery,
     fetching: Option<Fetching>,
 }
@@ -76,7 +77,7 @@ impl ChangeStreamHandle {
     }
 
     #[cfg(test)]
-    pub(super) fn actor(&self) -> Option<&Addr<ChangeStreamActor>> {
+    pub(super) fn actor(&self) -> Option<&Address<ChangeStreamActor>> {
         self.actor.as_ref()
     }
 
@@ -131,9 +132,9 @@ impl ChangeStreamHandle {
         let started = self.actor.is_none();
         let (engine, plan) = (&self.engine, &self.plan);
         let actor = self.actor.get_or_insert_with(|| {
-            let mailbox = Mailbox::default();
-            let actor = mailbox.address();
-            engine.supervisor().do_send(StartChangeStream { plan: plan.clone(), mailbox });
+            let inbox = Inbox::default();
+            let actor = inbox.address();
+            engine.supervisor().do_send(StartChangeStream { plan: plan.clone(), inbox });
             actor
         });
         actor.do_send(Fetch { start: self.delivery.start(), budget, reply });
@@ -143,7 +144,7 @@ impl ChangeStreamHandle {
     /// The request was lost with an actor's life. Its next life is asked, or a new actor; unless that was new already.
     fn ask_again(&mut self) -> Result<(), FetchError> {
         let Some(Fetching { budget, started, .. }) = self.fetching.take() else { return Ok(()) };
-        if self.actor.as_ref().is_some_and(Addr::connected) {
+        if self.actor.as_ref().is_some_and(Address::connected) {
             self.ask(budget);
             if let Some(fetching) = &mut self.fetching {
                 fetching.started = started;
@@ -175,6 +176,7 @@ impl ChangeStreamHandle {
             labels: Labels::new(),
             outcome: Outcome::NotSent,
             attempts: Vec::new(),
+            late: false,
             ends,
         }))
     }
@@ -203,30 +205,31 @@ impl ChangeStreamHandle {
     /// Nothing more is handed out, and the actor is no longer needed.
     fn end(&mut self) {
         self.delivery.end();
-        self.dismiss(None);
+        self.dismiss(None, None);
     }
 
-    fn dismiss(&mut self, done: Option<Token>) {
+    fn dismiss(&mut self, within: Option<Duration>, done: Option<Token>) {
         self.fetching = None;
         if let Some(actor) = self.actor.take() {
-            actor.do_send(EndStream { done });
+            actor.do_send(EndStream { within, done });
         }
     }
 
-    /// Closes the stream's cursor on its server and waits for that.
+    /// Closes the stream's cursor on its server and waits for that: as long as is said, else as long as the stream's
+    /// timeout says, else as long as the engine finds right.
     ///
     /// # Cancel safety
     /// It is closed when the future is dropped.
-    pub async fn close(mut self) {
+    pub async fn close(mut self, within: Option<Duration>) {
         let (done, closed) = Token::new();
-        self.dismiss(Some(done));
+        self.dismiss(within, Some(done));
         closed.await;
     }
 }
 
 impl Drop for ChangeStreamHandle {
     fn drop(&mut self) {
-        self.dismiss(None);
+        self.dismiss(None, None);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the actor of a change stream accepts.
 
+use std::time::Duration;
+
 use actix::Message;
 use mongo_actors_protocol::{change_stream::Start, retry::Budget, wire::ReplyBody};
 use tokio::sync::oneshot;
@@ -25,6 +27,8 @@ pub(crate) struct Fetch {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct EndStream {
+    /// How long closing may take; none leaves it at the stream's timeout.
+    pub(crate) within: Option<Duration>,
     /// Dropped when the server has closed the cursor, or cannot be reached.
     pub(crate) done: Option<Token>,
 }

@@ -1,5 +1,7 @@
 //! What a change stream is made from, and what it may fail with.
 
+use std::time::Duration;
+
 use bson::Document;
 use mongo_actors_protocol::{
     change_stream::{ChangeStreamOptions, Start, Watch, Watched},
@@ -28,6 +30,8 @@ pub struct ChangeStreamPlan {
     pub retry: retry::Operation,
     /// The client's switches.
     pub retry_options: RetryOptions,
+    /// `timeoutMS`, if it is set: the time for closing the stream.
+    pub timeout: Option<Duration>,
 }
 
 impl ChangeStreamPlan {
@@ -46,7 +50,7 @@ impl ChangeStreamPlan {
             cursor_id: cursor.id,
             namespace,
             batch_size: options.batch_size,
-            max_await_time: options.max_await_time,
+            max_time: options.max_await_time,
             comment: options.comment.as_ref().filter(|_| knows_comment),
             exhaust: false,
         };
@@ -71,6 +75,8 @@ pub struct GivenUp {
     pub outcome: Outcome,
     /// Every attempt since the reader asked, that of a cursor that was lost included.
     pub attempts: Vec<(Failure, Outcome)>,
+    /// Whether it failed because the time of the call was up, although its own failure may say something else.
+    pub late: bool,
     /// Whether the stream has ended. Otherwise the next call goes on where it stands.
     pub ends: bool,
 }

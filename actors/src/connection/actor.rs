@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorFuture, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
+use actix::{Actor, ActorFuture, ActorFutureExt, AsyncContext, Handler, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
     auth::credential::AuthMechanism,
     cmap::{CheckOutError, ConnectionId},
@@ -36,7 +36,7 @@ use crate::{
     connection_pool::{CheckOut, ConnectionDied, ConnectionEstablished, ConnectionPoolActor, DrainStarted},
     failure::{Cause, EstablishError, EstablishFault, EstablishStep},
     reaper,
-    runtime::{Context, SupervisedActor, clock},
+    runtime::{Address, Context, SupervisedActor, clock},
     session_pool::{Equip, SessionPoolActor},
     shared::Shared,
     ticket::{ConnectionInfo, HeldSession, Reply, SessionUse, Ticket, Turn},
@@ -50,9 +50,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 pub(crate) struct ConnectionPlan {
     pub(crate) shared: Arc<Shared>,
     pub(crate) address: Arc<mongo_actors_protocol::address::ServerAddress>,
-    pub(crate) pool: Addr<ConnectionPoolActor>,
-    pub(crate) topology: Addr<TopologyActor>,
-    pub(crate) sessions: Addr<SessionPoolActor>,
+    pub(crate) pool: Address<ConnectionPoolActor>,
+    pub(crate) topology: Address<TopologyActor>,
+    pub(crate) sessions: Address<SessionPoolActor>,
 }
 
 /// One socket: establishes it, then exchanges one command at a time.
@@ -60,6 +60,8 @@ pub(crate) struct ConnectionActor {
     plan: Arc<ConnectionPlan>,
     id: ConnectionId,
     generation: Generation,
+    /// Nobody waits for it to be established.
+    background: bool,
     link: Option<Link>,
     info: Option<Arc<ConnectionInfo>>,
     exchange: Option<Exchange>,
@@ -74,11 +76,12 @@ pub(crate) struct ConnectionActor {
 }
 
 impl ConnectionActor {
-    pub(crate) fn new(plan: Arc<ConnectionPlan>, id: ConnectionId, generation: Generation) -> Self {
+    pub(crate) fn new(plan: Arc<ConnectionPlan>, id: ConnectionId, generation: Generation, background: bool) -> Self {
         Self {
             plan,
             id,
             generation,
+            background,
             link: None,
             info: None,
             exchange: None,
@@ -302,6 +305,7 @@ impl ConnectionActor {
             }
             let Some(link) = &mut self.link else { return Poll::Ready(()) };
             let Some(exchange) = &mut self.exchange else {
+                ctx.note_in_flight(0);
                 return self.watch_idle(cx);
             };
             match exchange.poll(link, cx) {
@@ -607,8 +611,8 @@ impl Actor for ConnectionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let establishing =
-            establish::establish(self.plan.shared.clone(), self.plan.address.clone(), self.id, self.generation);
+        let (shared, address) = (self.plan.shared.clone(), self.plan.address.clone());
+        let establishing = establish::establish(shared, address, self.id, self.generation, self.background);
         ctx.spawn(
             wrap_future::<_, Self>(establishing)
                 .map(|result, actor: &mut Self, ctx: &mut Context<Self>| actor.established(result, ctx)),
@@ -622,6 +626,10 @@ impl SupervisedActor for ConnectionActor {
     fn deadline_reached(&mut self, _: &mut Context<Self>) {
         // The pump reads the socket before it acts on this.
         self.time_is_up = true;
+    }
+
+    fn in_flight(&self) -> usize {
+        usize::from(self.exchange.is_some())
     }
 }
 

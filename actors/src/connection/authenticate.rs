@@ -1,6 +1,6 @@
 //! Proving the client's credential to a server, on a new connection or once more on an old one.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bson::RawDocumentBuf;
 use mongo_actors_protocol::auth::{
@@ -18,19 +18,20 @@ pub(super) fn begin(mechanism: AuthMechanism, credential: &Credential) -> Result
 }
 
 /// Proves the credential. `begun` is a conversation whose first command was sent in the hello already, with the reply.
-/// The caller limits the time.
+/// `limit` is the time of each command; the caller limits that of all together.
 pub(super) async fn authenticate(
     shared: &Shared,
     link: &mut Link,
     mechanism: AuthMechanism,
     begun: Option<(Conversation, RawDocumentBuf)>,
+    limit: Option<Duration>,
 ) -> Result<(), EstablishFault> {
     let Some(credential) = &shared.settings.options.credential else { return Ok(()) };
     if mechanism != AuthMechanism::MongoDbAws {
-        return converse(shared, link, mechanism, credential, begun).await;
+        return converse(shared, link, mechanism, credential, begun, limit).await;
     }
     let credential = aws::complete(shared, credential).await?;
-    let outcome = converse(shared, link, mechanism, &credential, None).await;
+    let outcome = converse(shared, link, mechanism, &credential, None, limit).await;
     // Keys that were refused are not tried again.
     outcome.inspect_err(|_| shared.aws_keys.forget())
 }
@@ -42,12 +43,14 @@ async fn converse(
     mechanism: AuthMechanism,
     credential: &Credential,
     begun: Option<(Conversation, RawDocumentBuf)>,
+    limit: Option<Duration>,
 ) -> Result<(), EstablishFault> {
     let (mut conversation, mut reply) = match begun {
         Some(begun) => begun,
         None => {
             let conversation = begin(mechanism, credential)?;
-            let reply = handshake::timed_command(shared, link, &conversation.first_command()).await?;
+            let first = conversation.first_command();
+            let reply = handshake::within(limit, handshake::command(shared, link, &first)).await?;
             (conversation, reply.as_document().to_owned())
         }
     };
@@ -63,7 +66,8 @@ async fn converse(
                 conversation.with_keys(keys)?
             }
         };
-        reply = handshake::timed_command(shared, link, &next).await?.as_document().to_owned();
+        let answer = handshake::within(limit, handshake::command(shared, link, &next)).await?;
+        reply = answer.as_document().to_owned();
     }
 }
 

@@ -29,14 +29,17 @@ pub(super) struct Established {
     pub(super) mechanism: Option<AuthMechanism>,
 }
 
-/// Connects, shakes hands and authenticates.
+/// Connects, shakes hands and authenticates. In the `background` each command has the client's `timeoutMS`, if that is
+/// set; else those who wait for the connection have deadlines of their own.
 pub(super) async fn establish(
     shared: Arc<Shared>,
     address: Arc<ServerAddress>,
     id: ConnectionId,
     generation: Generation,
+    background: bool,
 ) -> Result<Established, EstablishError> {
     let mut link = handshake::connect(&shared, &address).await?;
+    let command_limit = handshake::operation_timeout(&shared).filter(|_| background);
     let failed = |step, fault| handshake::failed(&address, step, fault);
     let refused = |reason: String| failed(EstablishStep::Handshake, EstablishFault::Refused(reason.into()));
     let credential = shared.settings.options.credential.as_ref();
@@ -53,7 +56,7 @@ pub(super) async fn establish(
         hello.compressors = &shared.settings.compressors;
         hello.speculative_authenticate = speculative.as_deref();
         hello.sasl_supported_mechs = credential.and_then(Conversation::user_to_negotiate);
-        let limit = handshake::operation_timeout(&shared).or(handshake::connect_timeout(&shared));
+        let limit = command_limit.or(handshake::connect_timeout(&shared));
         let reply = handshake::first_hello(&shared, &address, &mut link, &hello, limit).await?;
         (reply, speculative.is_some())
     };
@@ -69,7 +72,7 @@ pub(super) async fn establish(
     });
     if let Some(mechanism) = mechanism {
         let begun = guess.zip(answered);
-        let authenticating = authenticate(&shared, &mut link, mechanism, begun);
+        let authenticating = authenticate(&shared, &mut link, mechanism, begun, command_limit);
         handshake::within(handshake::connect_timeout(&shared), authenticating)
             .await
             .map_err(|fault| failed(EstablishStep::Authenticate, fault))?;

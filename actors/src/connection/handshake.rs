@@ -51,15 +51,6 @@ pub(crate) async fn first_hello(
     outcome.map_err(|fault| failed(address, EstablishStep::Handshake, fault))
 }
 
-/// Runs a command that makes a connection of the pool ready, for which `timeoutMS` of the client holds if there is one.
-pub(crate) async fn timed_command(
-    shared: &Shared,
-    link: &mut Link,
-    request: &Request,
-) -> Result<ReplyBody, EstablishFault> {
-    within(operation_timeout(shared), command(shared, link, request)).await
-}
-
 /// Runs a command outside of any operation. A reply that is not `ok` is an error.
 pub(crate) async fn command(shared: &Shared, link: &mut Link, request: &Request) -> Result<ReplyBody, EstablishFault> {
     let mut tail = Vec::new();

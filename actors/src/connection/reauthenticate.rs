@@ -27,7 +27,7 @@ impl Reauthentication {
         let left = ticket.operation.deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         let limit = [handshake::connect_timeout(&shared), left].into_iter().flatten().min();
         let work = async move {
-            handshake::within(limit, authenticate(&shared, &mut link, mechanism, None)).await?;
+            handshake::within(limit, authenticate(&shared, &mut link, mechanism, None, None)).await?;
             Ok(link)
         };
         Self { ticket, work: Box::pin(work) }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use actix::{Actor, Addr, AsyncContext, Handler, Supervised};
+use actix::{Actor, Handler, Supervised};
 use mongo_actors_protocol::{
     address::ServerAddress,
     cmap::{ConnectionId, Pool, PoolAction, PoolOptions},
@@ -17,7 +17,8 @@ use crate::{
     connection::{Abandon, ConnectionActor, ConnectionPlan, Interrupt, Run, SurrenderSession},
     failure::Cause,
     runtime::{
-        ActorPath, Birth, Child, Context, Death, Home, Obituary, RestartBudget, Role, SupervisedActor, clock, start,
+        ActorPath, Address, Birth, Child, Context, Death, Home, Obituary, RestartBudget, Role, SupervisedActor, clock,
+        start,
     },
     session_pool::SessionPoolActor,
     shared::{Shared, Token},
@@ -34,8 +35,8 @@ pub(crate) struct PoolPlan {
     pub(crate) options: PoolOptions,
     pub(crate) generations: PoolGenerations,
     pub(crate) home: Home,
-    pub(crate) topology: Addr<TopologyActor>,
-    pub(crate) sessions: Addr<SessionPoolActor>,
+    pub(crate) topology: Address<TopologyActor>,
+    pub(crate) sessions: Address<SessionPoolActor>,
 }
 
 /// Pools the connections to one server.
@@ -105,7 +106,7 @@ impl ConnectionPoolActor {
 
     fn act(&mut self, action: PoolAction<CheckOut>, ctx: &mut Context<Self>) {
         match action {
-            PoolAction::Establish { id, generation, .. } => self.establish(id, generation, ctx),
+            PoolAction::Establish { id, generation, background } => self.establish(id, generation, background, ctx),
             PoolAction::Deliver { id, waiter, .. } => self.deliver(id, waiter),
             PoolAction::Refuse { waiter: CheckOut::Ticket(ticket), error } => {
                 ticket.fail(Cause::CheckOut(Arc::new(error)));
@@ -121,16 +122,16 @@ impl ConnectionPoolActor {
         }
     }
 
-    fn establish(&mut self, id: ConnectionId, generation: Generation, ctx: &mut Context<Self>) {
+    fn establish(&mut self, id: ConnectionId, generation: Generation, background: bool, ctx: &mut Context<Self>) {
         let plan = self.connection_plan(ctx);
         let birth = Birth {
             path: self.plan.path.named_child(Role::Connection, id),
             role: Role::Connection,
             tag: id.into(),
-            parent: ctx.address().recipient(),
+            parent: ctx.address().outlet(),
             budget: RestartBudget::NONE,
         };
-        let actor = ConnectionActor::new(plan, id, generation);
+        let actor = ConnectionActor::new(plan, id, generation, background);
         let child = start(&self.plan.home, &self.plan.shared.registry, birth, actor);
         self.connections.insert(id, Pooled { child, ready: None });
     }
@@ -197,6 +198,13 @@ impl Supervised for ConnectionPoolActor {
 }
 
 impl SupervisedActor for ConnectionPoolActor {
+    fn in_flight(&self) -> usize {
+        self.pool.as_ref().map_or(0, |pool| {
+            let counts = pool.counts();
+            counts.in_use + counts.waiting
+        })
+    }
+
     fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
         self.tell(ctx, |pool| pool.on_deadline(clock::now()));
     }

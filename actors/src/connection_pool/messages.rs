@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, Message};
+use actix::Message;
 use mongo_actors_protocol::{
     cmap::{CheckIn, CheckOutError, Clear, ConnectionId, Purpose, Waiter},
     sdam::PoolGenerations,
@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::{
     connection::ConnectionActor,
     failure::EstablishError,
+    runtime::Address,
     shared::Token,
     ticket::{ConnectionInfo, Lease, Ticket},
 };
@@ -59,7 +60,7 @@ pub(crate) struct Dedicate {
 pub(crate) struct ConnectionEstablished {
     pub(crate) id: ConnectionId,
     pub(crate) info: Arc<ConnectionInfo>,
-    pub(crate) actor: Addr<ConnectionActor>,
+    pub(crate) actor: Address<ConnectionActor>,
 }
 
 /// A connection could not be established. Comes from the topology, behind the `Clear` that it may have caused.

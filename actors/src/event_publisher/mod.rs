@@ -8,6 +8,7 @@
 
 mod log;
 mod queue;
+mod supervision;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +29,12 @@ use mongo_actors_protocol::{
 use tokio::sync::oneshot;
 
 pub(crate) use self::log::SelectionLog;
+pub use self::supervision::SupervisionListener;
 use self::{log::Log, queue::Queue};
-use crate::ticket::Operation;
+use crate::{
+    runtime::{Outlet, SupervisionEvent},
+    ticket::Operation,
+};
 
 /// Events that may wait for slow listeners. Beyond that the oldest are dropped, and counted.
 const CAPACITY: usize = 16 * 1024;
@@ -48,6 +53,8 @@ pub struct Listeners {
     pub server: Vec<Arc<dyn ServerListener>>,
     /// To the topology.
     pub topology: Vec<Arc<dyn TopologyListener>>,
+    /// To the client's actors.
+    pub supervision: Vec<Arc<dyn SupervisionListener>>,
 }
 
 impl std::fmt::Debug for Listeners {
@@ -58,6 +65,7 @@ impl std::fmt::Debug for Listeners {
             .field("heartbeat", &self.heartbeat.len())
             .field("server", &self.server.len())
             .field("topology", &self.topology.len())
+            .field("supervision", &self.supervision.len())
             .finish()
     }
 }
@@ -69,6 +77,7 @@ pub(crate) enum Event {
     Pool(PoolEvent),
     Heartbeat(HeartbeatEvent),
     Sdam(SdamEvent),
+    Supervision(SupervisionEvent),
 }
 
 /// What waits in the queue.
@@ -136,6 +145,18 @@ impl EventSink {
         self.publish(Event::Heartbeat(event));
     }
 
+    /// Where the runtime tells what happens to actors.
+    pub(crate) fn supervision(&self) -> Outlet<SupervisionEvent> {
+        match self.listeners.supervision.is_empty() {
+            // The runtime itself writes the log.
+            true => Outlet::nowhere(),
+            false => {
+                let sink = self.clone();
+                Outlet::new(move |event| sink.publish(Event::Supervision(event)))
+            }
+        }
+    }
+
     pub(crate) fn publish_sdam(&self, event: SdamEvent) {
         self.publish(Event::Sdam(event));
     }
@@ -194,6 +215,7 @@ impl Listeners {
             || self.heartbeat.iter().any(|listener| listener.delivery() == delivery)
             || self.server.iter().any(|listener| listener.delivery() == delivery)
             || self.topology.iter().any(|listener| listener.delivery() == delivery)
+            || self.supervision.iter().any(|listener| listener.delivery() == delivery)
     }
 
     /// Calls the listeners that want `event` delivered this way.
@@ -215,6 +237,11 @@ impl Listeners {
                 }
             }
             Event::Sdam(event) => self.deliver_sdam(event, delivery),
+            Event::Supervision(event) => {
+                for listener in self.supervision.iter().filter(|listener| listener.delivery() == delivery) {
+                    contained(|| listener.supervision(event));
+                }
+            }
         }
     }
 

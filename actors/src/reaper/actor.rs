@@ -2,8 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use actix::{Actor, Handler, Message, Supervised};
@@ -22,21 +22,52 @@ use crate::{
 /// How long a debt may take to be paid. A server that is gone keeps no cursors.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a debt waits that its server may settle by itself.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// What is owed. It outlives the reaper.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger(Arc<Mutex<VecDeque<Debt>>>);
+pub(crate) struct Ledger(Arc<Mutex<VecDeque<Entry>>>);
+
+#[derive(Debug)]
+struct Entry {
+    debt: Debt,
+    /// When it is to be paid; none until the reaper has seen it.
+    due: Option<Instant>,
+}
 
 impl Ledger {
     fn enter(&self, debt: Debt) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(debt);
+        self.entries().push_back(Entry { debt, due: None });
     }
 
+    /// Takes the first debt that is due.
+    fn take_due(&self, now: Instant) -> Option<Debt> {
+        let mut entries = self.entries();
+        let is_due = |entry: &mut Entry| {
+            let patience = if entry.debt.is_patient() { GRACE } else { Duration::ZERO };
+            *entry.due.get_or_insert(now + patience) <= now
+        };
+        let index = entries.iter_mut().position(is_due)?;
+        entries.remove(index).map(|entry| entry.debt)
+    }
+
+    /// Takes the first debt, due or not.
     fn take(&self) -> Option<Debt> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.entries().pop_front().map(|entry| entry.debt)
+    }
+
+    /// When the next debt is due, of those that the reaper has seen.
+    fn next_due(&self) -> Option<Instant> {
+        self.entries().iter().filter_map(|entry| entry.due).min()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, VecDeque<Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Pay everything that is owed.
+/// Pay what is due; with a token, everything that is owed.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Settle {
@@ -71,26 +102,37 @@ impl ReaperActor {
         Self { shared, payments: Gate::default() }
     }
 
-    /// Pays everything. `done` waits for earlier payments as well.
-    fn settle(&self, done: Option<Token>) {
-        while let Some(debt) = self.shared.ledger.take() {
-            match debt {
-                Debt::Cursor(debt) => self.kill(*debt),
-                Debt::Session(debt) => self.abandon(debt),
-            }
+    /// Pays what is due.
+    fn settle_due(&self, ctx: &mut Context<Self>) {
+        let now = clock::now();
+        while let Some(debt) = self.shared.ledger.take_due(now) {
+            self.pay(debt);
         }
-        if let Some(done) = done {
-            let payments = self.payments.clone();
-            tokio::task::spawn_local(async move {
-                payments.emptied().await;
-                drop(done);
-            });
+        ctx.set_deadline(self.shared.ledger.next_due());
+    }
+
+    /// Pays everything. `done` waits for earlier payments as well.
+    fn settle_all(&self, done: Token) {
+        while let Some(debt) = self.shared.ledger.take() {
+            self.pay(debt);
+        }
+        let payments = self.payments.clone();
+        tokio::task::spawn_local(async move {
+            payments.emptied().await;
+            drop(done);
+        });
+    }
+
+    fn pay(&self, debt: Debt) {
+        match debt {
+            Debt::Cursor(debt) => self.kill(*debt),
+            Debt::Session(debt) => self.abandon(debt),
         }
     }
 
     /// Sends the command. Whether it succeeds changes nothing, but the session must not be used before it ends.
     fn kill(&self, mut debt: KillCursors) {
-        let Some(operation) = debt.operation(clock::now() + PATIENCE) else { return };
+        let Some(operation) = debt.operation(clock::now(), PATIENCE) else { return };
         let Some(topology) = self.shared.topology.load_full() else { return };
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
         ticket.session = debt.session.take();
@@ -119,19 +161,30 @@ impl ReaperActor {
 impl Actor for ReaperActor {
     type Context = Context<Self>;
 
-    fn started(&mut self, _: &mut Context<Self>) {
-        self.settle(None);
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.settle_due(ctx);
     }
 }
 
 impl Supervised for ReaperActor {}
 
-impl SupervisedActor for ReaperActor {}
+impl SupervisedActor for ReaperActor {
+    fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
+        self.settle_due(ctx);
+    }
+
+    fn in_flight(&self) -> usize {
+        self.payments.inside()
+    }
+}
 
 impl Handler<Settle> for ReaperActor {
     type Result = ();
 
-    fn handle(&mut self, Settle { done }: Settle, _: &mut Context<Self>) {
-        self.settle(done);
+    fn handle(&mut self, Settle { done }: Settle, ctx: &mut Context<Self>) {
+        match done {
+            Some(done) => self.settle_all(done),
+            None => self.settle_due(ctx),
+        }
     }
 }

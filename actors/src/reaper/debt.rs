@@ -1,6 +1,9 @@
 //! What is owed: cursors that are to be killed, sessions that are to be ended.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mongo_actors_protocol::{
     address::ServerAddress,
@@ -28,26 +31,41 @@ pub struct KillCursors {
     pub session: Option<HeldSession>,
     /// The connection it is bound to.
     pub lease: Option<Lease>,
+    /// Whether its connection was closed while the server worked for it. Servers notice that, and close such a cursor
+    /// themselves: it is killed only if there is time for it later.
+    pub orphaned: bool,
+    /// `timeoutMS` of the operation that opened it: the time that killing it has. None leaves that to the driver.
+    pub timeout: Option<Duration>,
 }
 
 impl KillCursors {
+    /// A cursor that lives in no session of the driver's, and is bound to no connection.
+    pub fn new(server: Arc<ServerAddress>, namespace: &Namespace, cursor_id: i64) -> Self {
+        let (database, collection) = (namespace.db.clone(), namespace.coll.as_ref().into());
+        let (session, lease) = (None, None);
+        Self { server, database, collection, cursor_id, session, lease, orphaned: false, timeout: None }
+    }
+
     /// The debt of a reply that nobody read, if it has a cursor that is still open.
     pub(super) fn of_reply(reply: Reply) -> Option<Self> {
         let body = reply.body?;
         let cursor = body.as_document().get_document("cursor").ok()?;
         let cursor_id = cursor.get_i64("id").ok().filter(|id| *id != 0)?;
-        let (database, collection) = cursor.get_str("ns").ok()?.split_once('.')?;
-        let (database, collection) = (database.into(), collection.to_owned());
-        Some(Self { server: reply.server, database, collection, cursor_id, session: reply.session, lease: reply.lease })
+        let namespace: Namespace = cursor.get_str("ns").ok()?.parse().ok()?;
+        let (session, lease) = (reply.session, reply.lease);
+        Some(Self { session, lease, ..Self::new(reply.server, &namespace, cursor_id) })
     }
 
-    /// The operation that pays the debt, by `deadline`; none if it cannot be expressed.
-    pub(crate) fn operation(&self, deadline: Instant) -> Option<Operation> {
+    /// The operation that pays the debt; none if it cannot be expressed. `patience` counts where there is no timeout.
+    pub(crate) fn operation(&self, now: Instant, patience: Duration) -> Option<Operation> {
         let namespace = Namespace::new(self.database.clone(), self.collection.clone());
         let ids = [self.cursor_id];
         let request = command::KillCursors { namespace: &namespace, cursors: &ids }.request().ok()?;
         let mut operation = Operation::new(request, SelectionCriteria::Address((*self.server).clone()));
-        operation.deadline = Some(deadline);
+        let timeout = self.timeout.filter(|timeout| !timeout.is_zero());
+        operation.deadline = Some(now + timeout.unwrap_or(patience));
+        operation.timed = self.timeout.is_some();
+        operation.bounds_server = timeout.is_some();
         Some(operation)
     }
 }
@@ -65,6 +83,13 @@ pub(crate) struct AbandonSession {
 pub(crate) enum Debt {
     Cursor(Box<KillCursors>),
     Session(AbandonSession),
+}
+
+impl Debt {
+    /// Whether it can wait a little.
+    pub(super) fn is_patient(&self) -> bool {
+        matches!(self, Self::Cursor(debt) if debt.orphaned)
+    }
 }
 
 impl From<KillCursors> for Debt {

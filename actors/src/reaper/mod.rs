@@ -4,7 +4,8 @@
 //! Accepts: `Settle`.
 //! Sends: tickets to the topology.
 //! Owns: nothing; the debts lie in a ledger that outlives it, where they are entered before it hears of them.
-//! Invariant: a debt is paid once, or given up when its server is gone.
+//! Invariant: a debt is paid once, or given up when its server is gone; a cursor that its server closes by itself waits a
+//! second, unless the client closes.
 //! If it dies: restarted; it goes on with the ledger.
 
 mod abort;

@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{self, Poll},
     time::Instant,
 };
@@ -11,7 +12,11 @@ use actix::{
     dev::{AsyncContextParts, ContextParts, Envelope, EnvelopeProxy, MessageResponse, OneshotSender, ToEnvelope},
 };
 
-use super::obituary::Death;
+use super::{
+    address::{Address, Mail},
+    obituary::Death,
+    vital::Vital,
+};
 
 /// Messages handled before the actor lets its timer and its neighbours have their turn.
 const MESSAGES_PER_TURN: u32 = 64;
@@ -24,6 +29,11 @@ pub(crate) trait SupervisedActor: Actor<Context = Context<Self>> + Supervised + 
     /// Runs when the instant given to [`Context::set_deadline`] has come, before any further message.
     fn deadline_reached(&mut self, _ctx: &mut Context<Self>) {}
 
+    /// How much it has in its hands, for whoever looks at the tree. Asked after each message.
+    fn in_flight(&self) -> usize {
+        0
+    }
+
     /// Runs when the parent has let go, before the actor is dropped.
     fn abandoned(&mut self, _ctx: &mut Context<Self>) {}
 }
@@ -31,6 +41,8 @@ pub(crate) trait SupervisedActor: Actor<Context = Context<Self>> + Supervised + 
 /// What an actor may ask of the runtime.
 pub(crate) struct Context<A: SupervisedActor> {
     parts: ContextParts<A>,
+    mail: Arc<Mail>,
+    vital: Arc<Vital>,
     life: u64,
     handled_this_turn: u32,
     deadline: Option<Instant>,
@@ -57,9 +69,16 @@ struct Seam {
 }
 
 impl<A: SupervisedActor> Context<A> {
-    pub(super) fn new(parts: ContextParts<A>, #[cfg(feature = "chaos")] site: super::seam::Site) -> Self {
+    pub(super) fn new(
+        parts: ContextParts<A>,
+        mail: Arc<Mail>,
+        vital: Arc<Vital>,
+        #[cfg(feature = "chaos")] site: super::seam::Site,
+    ) -> Self {
         Self {
             parts,
+            mail,
+            vital,
             life: 0,
             handled_this_turn: 0,
             deadline: None,
@@ -77,13 +96,23 @@ impl<A: SupervisedActor> Context<A> {
         self.life
     }
 
+    /// The actor's own address.
+    pub(crate) fn address(&self) -> Address<A> {
+        Address::new(self.parts.address(), self.mail.clone())
+    }
+
+    /// Lets whoever looks at the tree know how much the actor has in its hands, after something else than a message.
+    pub(crate) fn note_in_flight(&self, count: usize) {
+        self.vital.note_in_flight(count);
+    }
+
     /// Sets the actor's one timer; none stops it.
     pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
     }
 
     /// Asks for a restart of this actor, which counts against its budget like a panic.
-    pub(crate) fn escalate(&mut self, cause: impl Into<std::sync::Arc<str>>) {
+    pub(crate) fn escalate(&mut self, cause: impl Into<Arc<str>>) {
         self.crash = Some(Death::Escalated(cause.into()));
     }
 
@@ -132,6 +161,7 @@ impl<A: SupervisedActor> Context<A> {
         self.crash = None;
         self.finished = false;
         self.answer = Answer::NotAsked;
+        self.vital.note_in_flight(0);
     }
 
     /// Lets [`SupervisedActor::deadline_reached`] run before the mailbox is read again.
@@ -146,6 +176,7 @@ impl<A: SupervisedActor> Context<A> {
     }
 
     fn count_message(&mut self) {
+        self.mail.note_taken();
         self.handled_this_turn += 1;
         if self.handled_this_turn == MESSAGES_PER_TURN {
             // Tokio runs its driver before a task that yields this way: timers and sockets are looked at.
@@ -333,6 +364,7 @@ where
             let Some(message) = ctx.passes_seam(message) else { return };
             let result = actor.handle(message, ctx);
             result.handle(ctx, self.reply.take());
+            ctx.vital.note_in_flight(actor.in_flight());
             #[cfg(feature = "chaos")]
             ctx.leaves_seam::<M>();
         }

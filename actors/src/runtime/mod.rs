@@ -6,9 +6,11 @@
 //! Invariant: an actor lives exactly as long as the lifeline in its parent's state.
 //! If it dies: it is the task itself; when its arbiter stops, the obituary says "killed".
 
+mod address;
 mod budget;
 pub(crate) mod clock;
 mod context;
+mod event;
 mod lifeline;
 mod obituary;
 mod path;
@@ -23,17 +25,19 @@ mod vital;
 mod watch;
 
 pub use budget::RestartBudget;
+pub use event::SupervisionEvent;
 pub use obituary::Death;
 pub use path::{ActorPath, Role};
 pub use placement::Placement;
-pub use registry::ActorEntry;
+pub use registry::{ActorEntry, ActorState};
 #[cfg(feature = "chaos")]
 pub use seam::{Fault, FaultOrder, Firings, Moment};
 
+pub(crate) use address::{Address, Inbox, Outlet};
 pub(crate) use budget::CrashRecord;
 pub(crate) use context::{Context, SupervisedActor};
 pub(crate) use obituary::Obituary;
 pub(crate) use placement::{Home, HostThread, Threads};
 pub(crate) use registry::Registry;
-pub(crate) use supervise::{Birth, Child, orphan, start, start_with};
+pub(crate) use supervise::{Birth, Child, start, start_with};
 pub(crate) use watch::Watch;

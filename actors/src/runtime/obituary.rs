@@ -2,9 +2,10 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use actix::{Message, Recipient};
+use actix::Message;
+use serde::{Serialize, Serializer};
 
-use super::path::ActorPath;
+use super::{address::Outlet, path::ActorPath, registry::Registration};
 
 /// Why an actor ended, or was restarted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,13 @@ impl fmt::Display for Death {
     }
 }
 
+/// As the sentence that it is displayed as.
+impl Serialize for Death {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// Sent by a child to its parent when it is gone for good.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
@@ -59,19 +67,35 @@ pub(crate) struct Obituary {
 }
 
 /// Sends the obituary of an actor exactly once, whatever ends it.
-pub(crate) struct ObituaryGuard {
-    sender: Option<(Recipient<Obituary>, Obituary)>,
+///
+/// Whoever hears of the end does not find the actor in the registry any more.
+pub(super) struct ObituaryGuard {
+    unsent: Option<Unsent>,
+}
+
+struct Unsent {
+    parent: Outlet<Obituary>,
+    path: ActorPath,
+    tag: u64,
+    registration: Registration,
 }
 
 impl ObituaryGuard {
-    pub(crate) fn new(parent: Recipient<Obituary>, path: ActorPath, tag: u64) -> Self {
-        let obituary = Obituary { path, tag, death: Death::Killed };
-        Self { sender: Some((parent, obituary)) }
+    pub(super) fn new(parent: Outlet<Obituary>, path: ActorPath, tag: u64, registration: Registration) -> Self {
+        Self { unsent: Some(Unsent { parent, path, tag, registration }) }
     }
 
-    pub(crate) fn send(&mut self, death: Death) {
-        if let Some((parent, obituary)) = self.sender.take() {
-            parent.do_send(Obituary { death, ..obituary });
+    pub(super) fn send(&mut self, death: Death) {
+        if let Some(Unsent { parent, path, tag, registration }) = self.unsent.take() {
+            registration.ended(death.clone());
+            parent.send(Obituary { path, tag, death });
+        }
+    }
+
+    /// The actor begins its next life.
+    pub(super) fn restarted(&self, cause: &Death) {
+        if let Some(unsent) = &self.unsent {
+            unsent.registration.restarted(cause);
         }
     }
 }

@@ -4,17 +4,19 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    sync::Arc,
     task::{Context as TaskContext, Poll, ready},
     time::Instant,
 };
 
 use actix::{
-    Actor, Addr, Handler, Recipient, Supervised,
-    dev::{AsyncContextParts, ContextFut, ContextParts, Mailbox},
+    Addr,
+    dev::{AsyncContextParts, ContextFut, ContextParts},
 };
 use tokio::time::Sleep;
 
 use super::{
+    address::{Address, Inbox, Outlet},
     budget::{CrashRecord, RestartBudget},
     clock,
     context::{Context, SupervisedActor},
@@ -22,8 +24,8 @@ use super::{
     obituary::{Death, Obituary, ObituaryGuard},
     path::{ActorPath, Role},
     placement::Home,
-    registry::{Registration, Registry},
-    vital::Question,
+    registry::Registry,
+    vital::{Question, Vital},
 };
 
 /// What a parent says of the child it starts.
@@ -32,13 +34,13 @@ pub(crate) struct Birth {
     pub(crate) role: Role,
     /// Comes back in the obituary, so that the parent can tell this child from an earlier one.
     pub(crate) tag: u64,
-    pub(crate) parent: Recipient<Obituary>,
+    pub(crate) parent: Outlet<Obituary>,
     pub(crate) budget: RestartBudget,
 }
 
 /// A child as its parent keeps it: dropping this ends the child.
 pub(crate) struct Child<A: SupervisedActor> {
-    pub(crate) addr: Addr<A>,
+    pub(crate) addr: Address<A>,
     lifeline: Option<Lifeline>,
 }
 
@@ -51,53 +53,32 @@ impl<A: SupervisedActor> Child<A> {
     }
 }
 
-/// The address of no parent, for the root of a tree.
-pub(crate) fn orphan() -> Recipient<Obituary> {
-    Mailbox::<Nobody>::default().address().recipient()
-}
-
-/// An actor that never runs.
-struct Nobody;
-
-impl Actor for Nobody {
-    type Context = Context<Self>;
-}
-
-impl Supervised for Nobody {}
-
-impl SupervisedActor for Nobody {}
-
-impl Handler<Obituary> for Nobody {
-    type Result = ();
-
-    fn handle(&mut self, _: Obituary, _: &mut Context<Self>) {}
-}
-
 /// Starts `actor` on `home` and returns at once.
 ///
 /// If `home` has stopped, the obituary says so.
 pub(crate) fn start<A: SupervisedActor + Send>(home: &Home, registry: &Registry, birth: Birth, actor: A) -> Child<A> {
-    start_with(Mailbox::default(), home, registry, birth, actor)
+    start_with(Inbox::default(), home, registry, birth, actor)
 }
 
-/// The same for an actor whose address is in use already: what was sent to it waits in `mailbox`.
+/// The same for an actor whose address is in use already: what was sent to it waits in `inbox`.
 pub(crate) fn start_with<A: SupervisedActor + Send>(
-    mailbox: Mailbox<A>,
+    inbox: Inbox<A>,
     home: &Home,
     registry: &Registry,
     birth: Birth,
     actor: A,
 ) -> Child<A> {
-    let addr = mailbox.address();
+    let addr = inbox.address();
     let (lifeline, tether) = lifeline();
-    let obituary = ObituaryGuard::new(birth.parent, birth.path.clone(), birth.tag);
-    let registration = registry.enter(birth.path.clone(), birth.role);
+    let registration = registry.enter(birth.path.clone(), birth.role, inbox.mail.clone());
+    let vital = registration.vital().clone();
+    let obituary = ObituaryGuard::new(birth.parent, birth.path.clone(), birth.tag, registration);
     let unborn = Unborn {
         actor,
-        mailbox,
+        inbox,
         tether,
         obituary,
-        registration,
+        vital,
         #[cfg(feature = "chaos")]
         site: super::seam::Site { orders: registry.orders.clone(), path: birth.path.clone(), role: birth.role },
         path: birth.path,
@@ -112,10 +93,10 @@ pub(crate) fn start_with<A: SupervisedActor + Send>(
 /// Everything of an actor that travels to the arbiter it will live on.
 struct Unborn<A: SupervisedActor> {
     actor: A,
-    mailbox: Mailbox<A>,
+    inbox: Inbox<A>,
     tether: Tether,
     obituary: ObituaryGuard,
-    registration: Registration,
+    vital: Arc<Vital>,
     #[cfg(feature = "chaos")]
     site: super::seam::Site,
     path: ActorPath,
@@ -124,19 +105,22 @@ struct Unborn<A: SupervisedActor> {
 
 impl<A: SupervisedActor> Unborn<A> {
     fn into_task(self) -> Supervise<A> {
+        let Inbox { mailbox, mail } = self.inbox;
         let context = Context::new(
-            ContextParts::new(self.mailbox.sender_producer()),
+            ContextParts::new(mailbox.sender_producer()),
+            mail,
+            self.vital.clone(),
             #[cfg(feature = "chaos")]
             self.site,
         );
         Supervise {
-            _hold: self.mailbox.address(),
-            actor: ContextFut::new(context, self.actor, self.mailbox),
+            _hold: mailbox.address(),
+            actor: ContextFut::new(context, self.actor, mailbox),
             timer: Timer::default(),
             tether: self.tether,
             crashes: CrashRecord::new(self.budget),
             obituary: self.obituary,
-            registration: self.registration,
+            vital: self.vital,
             path: self.path,
             has_begun: false,
         }
@@ -149,7 +133,7 @@ struct Supervise<A: SupervisedActor> {
     tether: Tether,
     crashes: CrashRecord,
     obituary: ObituaryGuard,
-    registration: Registration,
+    vital: Arc<Vital>,
     path: ActorPath,
     has_begun: bool,
     /// Keeps the mailbox open: lifelines end actors, address counts do not.
@@ -198,7 +182,7 @@ impl<A: SupervisedActor> Future for Supervise<A> {
 impl<A: SupervisedActor> Supervise<A> {
     /// Runs the actor as far as it goes, and answers whoever watches it.
     fn take_turn(&mut self, cx: &mut TaskContext<'_>) -> Result<Poll<()>, Death> {
-        let vital = self.registration.vital();
+        let vital = &self.vital;
         let question = vital.begin_turn(cx.waker());
         let context = self.actor.ctx();
         context.begin_turn();
@@ -223,7 +207,7 @@ impl<A: SupervisedActor> Supervise<A> {
     fn restart_after(&mut self, mut death: Death) -> Result<(), Death> {
         while self.crashes.covers_crash_at(clock::now()) {
             tracing::error!(target: "mongo_actors::supervision", actor = %self.path, cause = %death, "actor restarts");
-            self.registration.restarted(&death);
+            self.obituary.restarted(&death);
             self.actor.ctx().begin_life();
             match catch_unwind(AssertUnwindSafe(|| self.actor.restart())) {
                 Ok(_) => return Ok(()),

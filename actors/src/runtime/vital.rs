@@ -3,11 +3,13 @@
 use std::{
     sync::{
         OnceLock,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
     task::Waker,
     thread::{self, ThreadId},
 };
+
+use super::registry::ActorState;
 
 const QUIET: u8 = 0;
 const ASKED: u8 = 1;
@@ -18,6 +20,10 @@ const CONDEMNED: u8 = 2;
 pub(crate) struct Vital {
     question: AtomicU8,
     busy: AtomicBool,
+    /// Whether the last question was left without an answer.
+    silent: AtomicBool,
+    /// Written by the actor's task.
+    in_flight: AtomicUsize,
     /// Set when the actor's task runs for the first time.
     body: OnceLock<(ThreadId, Waker)>,
 }
@@ -52,6 +58,25 @@ impl Vital {
     /// The actor is there, or has just begun a new life.
     pub(super) fn answer(&self) {
         self.question.store(QUIET, Ordering::Release);
+        self.silent.store(false, Ordering::Relaxed);
+    }
+
+    /// How much the actor has in its hands.
+    pub(super) fn note_in_flight(&self, count: usize) {
+        self.in_flight.store(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn state(&self) -> ActorState {
+        match (self.body.get(), self.silent.load(Ordering::Relaxed), self.busy.load(Ordering::Relaxed)) {
+            (None, ..) => ActorState::Starting,
+            (_, true, _) => ActorState::Silent,
+            (_, _, true) => ActorState::Busy,
+            _ => ActorState::Idle,
+        }
     }
 
     /// Whether the actor's task has run, and on the calling thread.
@@ -67,6 +92,9 @@ impl Vital {
     /// Asks for a sign of life. Says whether the previous question was answered.
     pub(super) fn ask(&self) -> bool {
         let answered = self.question.compare_exchange(QUIET, ASKED, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if !answered {
+            self.silent.store(true, Ordering::Relaxed);
+        }
         self.wake();
         answered
     }

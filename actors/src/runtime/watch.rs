@@ -13,7 +13,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{clock, path::ActorPath, placement::Home, registry::Registry};
+use super::{clock, event::SupervisionEvent, path::ActorPath, placement::Home, registry::Registry};
 
 /// How often an arbiter is looked at within the time that is a stall.
 const LOOKS: u32 = 4;
@@ -93,20 +93,24 @@ impl Probe {
 
     fn question_actors(&mut self, now: Instant) {
         let (limit, unanswered) = (self.limit, &mut self.unanswered);
-        let mut owing = HashMap::new();
+        let (mut owing, mut silent) = (HashMap::new(), Vec::new());
         self.registry.for_each(|path, vital| {
             if !vital.lives_here() || vital.ask() {
                 return;
             }
             let since = *unanswered.get(path).unwrap_or(&now);
             if now - since >= limit {
-                tracing::error!(target: "mongo_actors::supervision", actor = %path, silent_for = ?(now - since), "actor is silent while its arbiter answers");
                 vital.condemn();
+                silent.push((path.clone(), now - since));
             } else {
                 owing.insert(path.clone(), since);
             }
         });
         *unanswered = owing;
+        for (path, silent_for) in silent {
+            tracing::error!(target: "mongo_actors::supervision", actor = %path, ?silent_for, "actor is silent while its arbiter answers");
+            self.registry.tell(SupervisionEvent::ActorSilent { path, silent_for });
+        }
     }
 
     fn look_at_others(&self, now: Instant, blocked: &mut [Option<Instant>]) {
@@ -121,6 +125,7 @@ impl Probe {
                     *reported = None;
                     let after = last - since;
                     tracing::warn!(target: "mongo_actors::supervision", arbiter = ward.name, ?after, "arbiter answers again");
+                    self.registry.tell(SupervisionEvent::ArbiterAnswers { arbiter: ward.name.clone(), after });
                 }
                 _ => {}
             }
@@ -134,11 +139,13 @@ impl Probe {
                 culprit = Some(path.clone());
             }
         });
-        let by = culprit.map_or_else(|| "something that is no actor of the driver".to_owned(), |path| path.to_string());
-        let limit = self.limit;
+        let name = |path: &ActorPath| path.to_string();
+        let by = culprit.as_ref().map_or_else(|| "something that is no actor of the driver".to_owned(), name);
+        let silent_for = self.limit;
         tracing::error!(
-            target: "mongo_actors::supervision", arbiter = ward.name, by, silent_for = ?limit,
+            target: "mongo_actors::supervision", arbiter = ward.name, by, ?silent_for,
             "arbiter is blocked: nothing must block a thread that the driver's actors live on"
         );
+        self.registry.tell(SupervisionEvent::ArbiterBlocked { arbiter: ward.name.clone(), by: culprit, silent_for });
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Recipient, Supervised, fut::wrap_future};
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::Request,
@@ -23,7 +23,7 @@ use super::messages::{CancelCheck, ProbeSuperseded, RequestCheck};
 use crate::{
     connection::{Link, handshake},
     failure::{EstablishError, EstablishFault},
-    runtime::{Context, SupervisedActor, clock},
+    runtime::{Context, Outlet, SupervisedActor, clock},
     shared::Shared,
     topology::{Observation, ServerChecked, ServerObserved},
 };
@@ -41,8 +41,8 @@ pub(crate) struct MonitorPlan {
 /// Who hears of the server: the topology.
 #[derive(Clone)]
 pub(crate) struct Reports {
-    pub(crate) checked: Recipient<ServerChecked>,
-    pub(crate) observed: Recipient<ServerObserved>,
+    pub(crate) checked: Outlet<ServerChecked>,
+    pub(crate) observed: Outlet<ServerObserved>,
 }
 
 /// Checks one server.
@@ -126,6 +126,7 @@ impl ServerMonitorActor {
             self.act(action, ctx);
         }
         ctx.set_deadline(self.machine.next_deadline());
+        ctx.note_in_flight(self.in_flight());
     }
 
     fn act(&mut self, action: MonitorAction, ctx: &mut Context<Self>) {
@@ -146,7 +147,7 @@ impl ServerMonitorActor {
             MonitorAction::CloseConnection => self.check.close(),
             MonitorAction::Report(outcome) => {
                 let address = (*self.plan.address).clone();
-                self.plan.reports.checked.do_send(ServerChecked { address, tag: self.plan.tag, outcome });
+                self.plan.reports.checked.send(ServerChecked { address, tag: self.plan.tag, outcome });
             }
             MonitorAction::ReportRtt(rtt) => self.observed(Observation::Rtt(rtt)),
             MonitorAction::ReportSilence => self.observed(Observation::Silence),
@@ -157,7 +158,7 @@ impl ServerMonitorActor {
 
     fn observed(&self, observation: Observation) {
         let address = (*self.plan.address).clone();
-        self.plan.reports.observed.do_send(ServerObserved { address, tag: self.plan.tag, observation });
+        self.plan.reports.observed.send(ServerObserved { address, tag: self.plan.tag, observation });
     }
 
     fn heartbeat(&self, awaited: bool) -> HeartbeatInfo {
@@ -362,6 +363,10 @@ impl Supervised for ServerMonitorActor {
 }
 
 impl SupervisedActor for ServerMonitorActor {
+    fn in_flight(&self) -> usize {
+        [&self.check, &self.rtt].into_iter().filter(|line| line.busy.is_some()).count()
+    }
+
     fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
         self.tell(ctx, |machine| machine.on_deadline(clock::now()));
     }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
-    runtime::{ActorPath, Birth, Child, Context, Home, RestartBudget, Role, SupervisedActor, clock, orphan, start},
+    runtime::{ActorPath, Birth, Child, Context, Home, Outlet, RestartBudget, Role, SupervisedActor, clock, start},
     settings::EngineSettings,
     shared::Shared,
     topology::{Observation, ServerChecked, ServerObserved},
@@ -75,7 +75,7 @@ impl Scene {
             path: ActorPath::root().child(role),
             role,
             tag,
-            parent: orphan(),
+            parent: Outlet::nowhere(),
             budget: RestartBudget::default(),
         };
         let home = Home::current().unwrap();
@@ -84,7 +84,7 @@ impl Scene {
         let plan = MonitorPlan {
             shared: shared.clone(),
             address: Arc::new(server.address()),
-            reports: Reports { checked: ear.addr.clone().recipient(), observed: ear.addr.clone().recipient() },
+            reports: Reports { checked: ear.addr.outlet(), observed: ear.addr.outlet() },
             tag: 2,
         };
         let monitor = ServerMonitorActor::new(plan);

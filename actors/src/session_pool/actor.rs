@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, AsyncContext, Handler, Supervised};
+use actix::{Actor, Handler, Supervised};
 use mongo_actors_protocol::session::ServerSessionPool;
 
 use super::messages::{AbandonSessions, Equip, Lend, ReturnSession, TakeEnded};

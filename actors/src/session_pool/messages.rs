@@ -1,12 +1,13 @@
 //! What the session pool accepts.
 
-use actix::{Addr, Message};
+use actix::Message;
 use bson::RawDocumentBuf;
 use mongo_actors_protocol::session::{ServerSession, SessionOptions};
 use tokio::sync::oneshot;
 
 use crate::{
     connection::ConnectionActor,
+    runtime::Address,
     shared::Token,
     ticket::{SharedSession, Ticket},
 };
@@ -16,7 +17,7 @@ use crate::{
 #[rtype(result = "()")]
 pub(crate) struct Equip {
     pub(crate) ticket: Ticket,
-    pub(crate) connection: Addr<ConnectionActor>,
+    pub(crate) connection: Address<ConnectionActor>,
 }
 
 /// An explicit session begins.

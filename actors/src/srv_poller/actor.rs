@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Supervised, fut::wrap_future};
+use actix::{Actor, ActorFutureExt, AsyncContext, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
     sdam::{SrvPolling, SrvRecord},
     uri::srv::SrvOptions,
@@ -10,7 +10,7 @@ use mongo_actors_protocol::{
 
 use crate::{
     net::{DnsError, dns},
-    runtime::{Context, SupervisedActor, clock},
+    runtime::{Address, Context, SupervisedActor, clock},
     shared::Shared,
     topology::{SrvUpdated, TopologyActor},
 };
@@ -18,7 +18,7 @@ use crate::{
 /// What a poller is made from.
 pub(crate) struct SrvPollerPlan {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) topology: Addr<TopologyActor>,
+    pub(crate) topology: Address<TopologyActor>,
     pub(crate) srv: SrvOptions,
     /// Which start of the poller this is.
     pub(crate) tag: u64,

@@ -6,18 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Handler, Supervised, fut::wrap_future};
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Supervised, fut::wrap_future};
 use bson::rawdoc;
 use mongo_actors_protocol::{command::Request, read_preference::ReadPreference};
 use tokio::sync::oneshot;
 
-use super::messages::{Restart, Shutdown, StartChangeStream};
+use super::{
+    escalation::{Decision, Escalation},
+    messages::{Decided, Restart, Shutdown, StartChangeStream},
+};
 use crate::{
     change_stream::{ChangeStreamActor, EndStream},
     reaper::{ReaperActor, Settle},
     runtime::{
-        ActorPath, Birth, Child, Context, CrashRecord, Death, Home, Obituary, Role, SupervisedActor, Threads, clock,
-        start, start_with,
+        ActorPath, Address, Birth, Child, Context, CrashRecord, Death, Home, Obituary, Role, SupervisedActor,
+        SupervisionEvent, Threads, clock, start, start_with,
     },
     session_pool::{AbandonSessions, SessionPoolActor, TakeEnded},
     shared::{Shared, Status, Token},
@@ -30,6 +33,8 @@ const STEP: Duration = Duration::from_secs(2);
 /// The pause before the first attempt to bring a tree back that could not be kept alive, doubled each time.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// How long a parent may take to decide.
+const DECISION: Duration = Duration::from_secs(30);
 
 /// What a supervisor is made from.
 #[derive(Clone)]
@@ -89,7 +94,7 @@ impl SupervisorActor {
             path: root.child(role),
             role,
             tag,
-            parent: ctx.address().recipient(),
+            parent: ctx.address().outlet(),
             budget: shared.settings.restart_budget,
         };
         let (control, registry) = (&self.plan.control, &shared.registry);
@@ -111,44 +116,82 @@ impl SupervisorActor {
         shared.status.store(Arc::new(Status::Open));
         shared.grown.notify();
         self.tree = Some(Tree { topology, sessions, reaper, first_tag });
+        ctx.set_deadline(None);
+        shared.registry.tell(SupervisionEvent::TreeUp);
     }
 
-    fn start_stream(&mut self, StartChangeStream { plan, mailbox }: StartChangeStream, ctx: &Context<Self>) {
+    fn start_stream(&mut self, StartChangeStream { plan, inbox }: StartChangeStream, ctx: &Context<Self>) {
         self.births += 1;
         let shared = self.plan.shared.clone();
         let birth = Birth {
             path: ActorPath::root().named_child(Role::ChangeStream, self.births),
             role: Role::ChangeStream,
             tag: self.births,
-            parent: ctx.address().recipient(),
+            parent: ctx.address().outlet(),
             budget: shared.settings.restart_budget,
         };
         let actor = ChangeStreamActor::new(shared.clone(), plan);
-        let child = start_with(mailbox, &self.plan.data, &shared.registry, birth, actor);
+        let child = start_with(inbox, &self.plan.data, &shared.registry, birth, actor);
         self.streams.insert(self.births, child);
     }
 
     /// A child could not be kept alive: everything starts anew, at once within the budget, else after a pause.
     fn child_lost(&mut self, cause: String, ctx: &mut Context<Self>) {
         self.tree = None;
-        let shared = &self.plan.shared;
         if !self.plan.data.is_alive() {
-            let cause = "the arbiter that the client was built on has stopped".into();
-            return shared.status.store(Arc::new(Status::Down(cause)));
+            return self.down("the arbiter that the client was built on has stopped".to_owned(), None);
         }
         let now = clock::now();
         if self.crashes.covers_crash_at(now) {
             return self.grow(ctx);
         }
-        shared.status.store(Arc::new(Status::Down(cause.as_str().into())));
-        if shared.settings.stay_down {
-            tracing::error!(target: "mongo_actors::supervision", %cause, "the client's actors are down, and stay so");
-            return;
+        match self.plan.shared.settings.parent.clone() {
+            Some(parent) => {
+                self.down(cause.clone(), None);
+                // Should nobody decide.
+                ctx.set_deadline(Some(now + DECISION));
+                let (supervisor, births) = (ctx.address(), self.births);
+                let decide = move |decision| supervisor.do_send(Decided { decision, births });
+                parent.escalate(Escalation::new(cause, decide));
+            }
+            None => {
+                let pause = self.usual_pause(now);
+                self.down(cause, pause);
+                self.recover_after(pause, now, ctx);
+            }
         }
-        let pause = self.pause_before_recovery(now);
-        tracing::error!(target: "mongo_actors::supervision", %cause, retry_after = ?pause, "the client's actors are down");
-        ctx.set_deadline(Some(now + pause));
-        self.recovery = (Some(now + pause), (pause * 2).min(LAST_RETRY));
+    }
+
+    /// Operations fail with the cause from now on.
+    fn down(&self, cause: String, retry_after: Option<Duration>) {
+        tracing::error!(target: "mongo_actors::supervision", %cause, ?retry_after, "the client's actors are down");
+        let shared = &self.plan.shared;
+        shared.status.store(Arc::new(Status::Down(cause.as_str().into())));
+        shared.registry.tell(SupervisionEvent::TreeDown { cause, retry_after });
+    }
+
+    fn decided(&mut self, decision: Decision, ctx: &mut Context<Self>) {
+        let now = clock::now();
+        let pause = match decision {
+            Decision::Restart => return self.grow(ctx),
+            Decision::Close => return self.shut_down(Shutdown { within: Some(Duration::ZERO), done: None }, ctx),
+            Decision::RestartAfter(pause) => Some(pause),
+            Decision::StayDown => None,
+            Decision::AsUsual => self.usual_pause(now),
+        };
+        self.recover_after(pause, now, ctx);
+    }
+
+    fn recover_after(&mut self, pause: Option<Duration>, now: Instant, ctx: &mut Context<Self>) {
+        ctx.set_deadline(pause.map(|pause| now + pause));
+        if let Some(pause) = pause {
+            self.recovery = (Some(now + pause), (pause * 2).clamp(FIRST_RETRY, LAST_RETRY));
+        }
+    }
+
+    /// The pause of a client whose parent does not decide; none if it is to stay down.
+    fn usual_pause(&self, now: Instant) -> Option<Duration> {
+        (!self.plan.shared.settings.stay_down).then(|| self.pause_before_recovery(now))
     }
 
     /// Twice the last pause, unless the tree has stood for long since then.
@@ -190,10 +233,10 @@ impl SupervisorActor {
 /// The steps of closing, in their order.
 struct Closing {
     shared: Arc<Shared>,
-    topology: Addr<TopologyActor>,
-    sessions: Addr<SessionPoolActor>,
-    reaper: Addr<ReaperActor>,
-    streams: Vec<Addr<ChangeStreamActor>>,
+    topology: Address<TopologyActor>,
+    sessions: Address<SessionPoolActor>,
+    reaper: Address<ReaperActor>,
+    streams: Vec<Address<ChangeStreamActor>>,
 }
 
 impl Closing {
@@ -219,7 +262,7 @@ impl Closing {
     async fn end_streams(&self) {
         let (done, ended) = Token::new();
         for stream in &self.streams {
-            stream.do_send(EndStream { done: Some(done.clone()) });
+            stream.do_send(EndStream { within: None, done: Some(done.clone()) });
         }
         drop(done);
         briefly(ended).await;
@@ -287,6 +330,10 @@ impl SupervisedActor for SupervisorActor {
             self.grow(ctx);
         }
     }
+
+    fn in_flight(&self) -> usize {
+        self.plan.shared.gate.inside()
+    }
 }
 
 impl Handler<Obituary> for SupervisorActor {
@@ -319,6 +366,16 @@ impl Handler<StartChangeStream> for SupervisorActor {
     fn handle(&mut self, message: StartChangeStream, ctx: &mut Context<Self>) {
         if self.closing.is_none() {
             self.start_stream(message, ctx);
+        }
+    }
+}
+
+impl Handler<Decided> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, Decided { decision, births }: Decided, ctx: &mut Context<Self>) {
+        if self.tree.is_none() && self.births == births && self.closing.is_none() {
+            self.decided(decision, ctx);
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Message, dev::Mailbox};
+use actix::Message;
 
+use super::escalation::Decision;
 use crate::{
     change_stream::{ChangeStreamActor, ChangeStreamPlan},
+    runtime::Inbox,
     shared::Token,
 };
 
@@ -26,10 +28,19 @@ pub(crate) struct Restart {
     pub(crate) done: Token,
 }
 
-/// Start the actor of a change stream. Dropping the message closes the mailbox, which tells its handle.
+/// What the client's parent decided about a tree that is down.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Decided {
+    pub(crate) decision: Decision,
+    /// How many children had been started when the parent was asked. Later, the decision concerns nothing any more.
+    pub(crate) births: u64,
+}
+
+/// Start the actor of a change stream. Dropping the message closes the inbox, which tells its handle.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct StartChangeStream {
     pub(crate) plan: Arc<ChangeStreamPlan>,
-    pub(crate) mailbox: Mailbox<ChangeStreamActor>,
+    pub(crate) inbox: Inbox<ChangeStreamActor>,
 }

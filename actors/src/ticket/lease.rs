@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use actix::Addr;
 use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     address::ServerAddress,
@@ -14,6 +13,7 @@ use super::operation::Limits;
 use crate::{
     connection::ConnectionActor,
     connection_pool::{CheckedIn, ConnectionPoolActor, Dedicate},
+    runtime::Address,
 };
 
 /// What a connection's handshake told.
@@ -55,8 +55,8 @@ impl ConnectionInfo {
 /// A connection as its pool hands it out.
 pub(crate) struct PooledConnection {
     pub(crate) info: Arc<ConnectionInfo>,
-    pub(crate) actor: Addr<ConnectionActor>,
-    pub(crate) pool: Addr<ConnectionPoolActor>,
+    pub(crate) actor: Address<ConnectionActor>,
+    pub(crate) pool: Address<ConnectionPoolActor>,
 }
 
 /// The right to use one connection. Dropping it checks the connection in.
@@ -85,7 +85,7 @@ impl Lease {
         self.connection.pool.do_send(Dedicate { id: self.connection.info.id, purpose });
     }
 
-    pub(crate) fn actor(&self) -> &Addr<ConnectionActor> {
+    pub(crate) fn actor(&self) -> &Address<ConnectionActor> {
         &self.connection.actor
     }
 

@@ -1,9 +1,11 @@
 //! A server session in somebody's hands.
 
-use actix::Addr;
 use mongo_actors_protocol::session::ServerSession;
 
-use crate::session_pool::{ReturnSession, SessionPoolActor};
+use crate::{
+    runtime::Address,
+    session_pool::{ReturnSession, SessionPoolActor},
+};
 
 /// A server session that returns to its pool when it is dropped.
 #[derive(Debug)]
@@ -14,7 +16,7 @@ pub struct HeldSession {
 
 /// Where sessions return to. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct SessionHome(std::sync::Arc<Addr<SessionPoolActor>>);
+pub(crate) struct SessionHome(std::sync::Arc<Address<SessionPoolActor>>);
 
 impl std::fmt::Debug for SessionHome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -23,7 +25,7 @@ impl std::fmt::Debug for SessionHome {
 }
 
 impl SessionHome {
-    pub(crate) fn new(pool: Addr<SessionPoolActor>) -> Self {
+    pub(crate) fn new(pool: Address<SessionPoolActor>) -> Self {
         Self(pool.into())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use actix::{Actor, Addr, AsyncContext, Handler, Supervised};
+use actix::{Actor, Handler, Supervised};
 use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     address::ServerAddress,
@@ -31,7 +31,7 @@ use crate::{
     },
     event_publisher::SelectionLog,
     failure::{Cause, EstablishFault, EstablishStep},
-    runtime::{ActorPath, Birth, Child, Context, Death, Home, Obituary, Role, SupervisedActor, clock, start},
+    runtime::{ActorPath, Address, Birth, Child, Context, Death, Home, Obituary, Role, SupervisedActor, clock, start},
     server_monitor::{CancelCheck, MonitorPlan, ProbeSuperseded, Reports, RequestCheck, ServerMonitorActor},
     session_pool::SessionPoolActor,
     shared::{Shared, Status, Token},
@@ -48,7 +48,7 @@ pub(crate) struct TopologyPlan {
     pub(crate) data: Home,
     /// Where monitors live.
     pub(crate) control: Home,
-    pub(crate) sessions: Addr<SessionPoolActor>,
+    pub(crate) sessions: Address<SessionPoolActor>,
 }
 
 /// Holds what is known of the deployment, and routes every ticket.
@@ -137,13 +137,13 @@ impl TopologyActor {
         self.plan.shared.description.store(description.clone());
     }
 
-    fn tell_pool(&self, address: &ServerAddress, tell: impl FnOnce(&Addr<ConnectionPoolActor>)) {
+    fn tell_pool(&self, address: &ServerAddress, tell: impl FnOnce(&Address<ConnectionPoolActor>)) {
         if let Some(server) = self.servers.get(address) {
             tell(&server.pool.addr);
         }
     }
 
-    fn tell_monitor(&self, address: &ServerAddress, tell: impl FnOnce(&Addr<ServerMonitorActor>)) {
+    fn tell_monitor(&self, address: &ServerAddress, tell: impl FnOnce(&Address<ServerMonitorActor>)) {
         if let Some((_, monitor)) = self.servers.get(address).and_then(|server| server.monitor.as_ref()) {
             tell(&monitor.addr);
         }
@@ -183,7 +183,7 @@ impl TopologyActor {
         let plan = MonitorPlan {
             shared: self.plan.shared.clone(),
             address: Arc::new(address.clone()),
-            reports: Reports { checked: ctx.address().recipient(), observed: ctx.address().recipient() },
+            reports: Reports { checked: ctx.address().outlet(), observed: ctx.address().outlet() },
             tag,
         };
         let birth = self.birth(path, Role::ServerMonitor, tag, ctx);
@@ -204,7 +204,7 @@ impl TopologyActor {
 
     fn birth(&self, path: ActorPath, role: Role, tag: u64, ctx: &Context<Self>) -> Birth {
         let budget = self.plan.shared.settings.restart_budget;
-        Birth { path, role, tag, parent: ctx.address().recipient(), budget }
+        Birth { path, role, tag, parent: ctx.address().outlet(), budget }
     }
 
     /// The monitor ends at once, the pool when its last connection comes back.
@@ -348,6 +348,10 @@ impl Supervised for TopologyActor {
 }
 
 impl SupervisedActor for TopologyActor {
+    fn in_flight(&self) -> usize {
+        self.waiting.len()
+    }
+
     fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
         for waiting in self.waiting.take_expired(clock::now()) {
             self.refuse_expired(waiting);

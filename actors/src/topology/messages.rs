@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use actix::{Addr, Message};
+use actix::Message;
 use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     address::ServerAddress,
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::{
     connection_pool::ConnectionPoolActor,
     failure::{Cause, EstablishError},
-    runtime::Death,
+    runtime::{Address, Death},
     shared::Token,
     ticket::{ConnectionInfo, Lease, Ticket},
 };
@@ -98,7 +98,7 @@ pub(crate) struct OperationFailed {
 #[rtype(result = "()")]
 pub(crate) struct EstablishmentFailed {
     /// The pool that waits for it.
-    pub(crate) pool: Addr<ConnectionPoolActor>,
+    pub(crate) pool: Address<ConnectionPoolActor>,
     pub(crate) address: Arc<ServerAddress>,
     pub(crate) id: ConnectionId,
     pub(crate) generation: Generation,

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{
     failure::Cause,
-    runtime::{ActorPath, Birth, Child, Home, RestartBudget, Role, clock, orphan, start},
+    runtime::{ActorPath, Birth, Child, Home, Outlet, RestartBudget, Role, clock, start},
     session_pool::SessionPoolActor,
     settings::EngineSettings,
     shared::{Shared, Token},
@@ -50,7 +50,7 @@ impl Scene {
             path: ActorPath::root().child(role),
             role,
             tag: 0,
-            parent: orphan(),
+            parent: Outlet::nowhere(),
             budget: RestartBudget::default(),
         };
         let sessions = start(&home, &shared.registry, birth(Role::SessionPool), SessionPoolActor::new(shared.clone()));

@@ -106,6 +106,10 @@ impl WaitingList {
         std::mem::take(&mut self.all)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }

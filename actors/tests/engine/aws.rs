@@ -41,7 +41,7 @@ impl Endpoint {
         Self { url, heads, answer }
     }
 
-    fn from_now_on(&self, answer: impl Fn(&str) -> (u16, String) + Send + 'static) {
+    fn answer_with(&self, answer: impl Fn(&str) -> (u16, String) + Send + 'static) {
         *self.answer.lock().unwrap() = Box::new(answer);
     }
 
@@ -144,11 +144,11 @@ async fn keys_of_a_container_are_fetched_once_and_kept_until_they_are_about_to_e
     engine.close(None).await;
 
     // Four minutes are too few to be kept for another connection.
-    endpoint.from_now_on(|_| keys("second", Duration::from_secs(240)));
+    endpoint.answer_with(|_| keys("second", Duration::from_secs(240)));
     server.forget_received();
     let engine = client(&server, &variables);
     run(&engine, ping()).await.unwrap();
-    endpoint.from_now_on(|_| keys("third", HOUR));
+    endpoint.answer_with(|_| keys("third", HOUR));
     reconnect(&server, &engine).await;
     assert_eq!(signers(&server), ["second", "third"]);
     engine.close(None).await;
@@ -160,7 +160,7 @@ async fn keys_that_a_server_refuses_are_not_tried_again() {
     let server = server().await;
     let engine = client(&server, &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &endpoint.url)]);
     run(&engine, ping()).await.unwrap();
-    endpoint.from_now_on(|_| keys("new", HOUR));
+    endpoint.answer_with(|_| keys("new", HOUR));
     server.once("saslContinue", Reply::error(18, "AuthenticationFailed", "Authentication failed."));
     server.close_connections().await;
     let mut refusals = 0;

@@ -6,6 +6,7 @@ mod aws;
 mod operations;
 mod restarts;
 mod stalls;
+mod supervision;
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},

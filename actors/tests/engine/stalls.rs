@@ -7,10 +7,10 @@ use std::{
 };
 
 use bson::rawdoc;
-use mongo_actors_engine::{Engine, Fault, FaultOrder, Placement, Role};
+use mongo_actors_engine::{Death, Engine, Fault, FaultOrder, Role, SupervisionEvent};
 use mongo_actors_protocol::{retry::Retryability, selection::ServerSelector};
 
-use crate::{actors, command, eventually, persist, run, set, settings};
+use crate::{actors, command, eventually, persist, run, set, settings, supervision::Chronicle};
 
 const LIMIT: Duration = Duration::from_millis(400);
 
@@ -42,7 +42,7 @@ async fn a_silent_actor_is_restarted() {
         persist(&engine, ping()).await;
         assert!(began.elapsed() < Duration::from_secs(5), "{role}: {:?}", began.elapsed());
         let failure = actors(&engine, role)[0].last_failure.clone().unwrap();
-        assert!(failure.contains("silent"), "{failure}");
+        assert_eq!(failure, Death::Stalled);
         engine.close(None).await;
     }
 }
@@ -57,56 +57,12 @@ async fn a_silent_connection_is_given_up() {
     engine.close(None).await;
 }
 
-/// Keeps what the driver logs about its supervision.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl tracing::Subscriber for Log {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == "mongo_actors::supervision"
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        struct Text(String);
-        impl tracing::field::Visit for Text {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                self.0 += &format!("{field}={value:?} ");
-            }
-        }
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        self.0.lock().unwrap().push(text.0);
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
-/// The log of this process: it can be installed only once.
-fn log() -> &'static Log {
-    static LOG: std::sync::OnceLock<Log> = std::sync::OnceLock::new();
-    LOG.get_or_init(|| {
-        let log = Log::default();
-        tracing::subscriber::set_global_default(log.clone()).unwrap();
-        log
-    })
-}
-
 #[tokio::test]
 async fn a_blocked_arbiter_is_named_with_the_actor_that_blocks_it_and_nothing_is_restarted() {
-    let log = log();
+    let chronicle = Arc::new(Chronicle::default());
     let mut settings = settings(&set().await.uri());
     settings.stall_limit = LIMIT;
-    settings.placement = Some(Placement::Dedicated);
+    settings.listeners.supervision.push(chronicle.clone());
     // An application's server selector runs on the data arbiter, and blocks it once.
     let block = Arc::new(Mutex::new(false));
     let blocks = block.clone();
@@ -120,10 +76,10 @@ async fn a_blocked_arbiter_is_named_with_the_actor_that_blocks_it_and_nothing_is
     persist(&engine, ping()).await;
     *block.lock().unwrap() = true;
     run(&engine, ping()).await.unwrap();
-    let is_named = |line: &String| line.contains("arbiter is blocked") && line.contains("supervisor/topology");
-    eventually("the block is reported", || log.0.lock().unwrap().iter().any(is_named)).await;
-    let is_over = |line: &String| line.contains("arbiter answers again");
-    eventually("its end is reported", || log.0.lock().unwrap().iter().any(is_over)).await;
+    let is_named = |event: &SupervisionEvent| matches!(event, SupervisionEvent::ArbiterBlocked { by: Some(path), .. } if path.to_string() == "supervisor/topology");
+    eventually("the block is reported", || chronicle.has(is_named)).await;
+    let is_over = |event: &SupervisionEvent| matches!(event, SupervisionEvent::ArbiterAnswers { .. });
+    eventually("its end is reported", || chronicle.has(is_over)).await;
     assert!(engine.actors().iter().all(|actor| actor.restarts == 0), "{:?}", engine.actors());
     engine.close(None).await;
 }

@@ -19,8 +19,8 @@ pub struct GetMore<'a> {
     pub namespace: &'a Namespace,
     /// Documents wanted; none or 0 leaves it to the server. See [`GetMore::batch_size`].
     pub batch_size: Option<u32>,
-    /// How long the server waits for documents; only for cursors that await data.
-    pub max_await_time: Option<Duration>,
+    /// Sent as `maxTimeMS`: how long the server waits for documents. It refuses that for cursors that do not await data.
+    pub max_time: Option<Duration>,
     /// The comment of the command that opened the cursor; only sent to servers with
     /// [`GetMore::COMMENT_WIRE_VERSION`], so pass none for an older one.
     pub comment: Option<&'a Bson>,
@@ -50,7 +50,7 @@ impl Command for GetMore<'_> {
     fn properties(&self) -> Properties {
         Properties {
             criteria: Criteria::CursorServer,
-            max_time: self.max_await_time,
+            max_time: self.max_time,
             exhaust: self.exhaust,
             ..Properties::plain(Operation::PLAIN_READ)
         }
@@ -81,7 +81,7 @@ mod tests {
             cursor_id: 9,
             namespace: &namespace,
             batch_size: Some(0),
-            max_await_time: None,
+            max_time: None,
             comment: None,
             exhaust: false,
         };
@@ -89,11 +89,11 @@ mod tests {
         assert_eq!((&*request.name, &*request.database), ("getMore", "db"));
         assert_eq!(request.body, rawdoc! { "getMore": 9_i64, "collection": "$cmd.aggregate" });
         let comment = Bson::Boolean(true);
-        let max_await_time = Some(Duration::from_secs(1));
-        let full = GetMore { batch_size: Some(3), comment: Some(&comment), max_await_time, ..plain };
+        let max_time = Some(Duration::from_secs(1));
+        let full = GetMore { batch_size: Some(3), comment: Some(&comment), max_time, ..plain };
         let expected = rawdoc! { "getMore": 9_i64, "collection": "$cmd.aggregate", "batchSize": 3, "comment": true };
         assert_eq!(full.request().unwrap().body, expected);
-        assert_eq!(full.properties().max_time, max_await_time);
+        assert_eq!(full.properties().max_time, max_time);
         assert_eq!(full.properties().criteria, Criteria::CursorServer);
     }
 

@@ -25,8 +25,8 @@ pub struct RunCursorCommandOptions {
     pub cursor_type: Option<CursorType>,
     /// Documents per batch.
     pub batch_size: Option<u32>,
-    /// How long the server waits for documents, in whole milliseconds; only for cursors that await data. Not together
-    /// with a timeout.
+    /// How long the server waits for documents, in whole milliseconds, if the cursor awaits data; servers refuse it for
+    /// other cursors. Not together with a timeout.
     pub max_time: Option<Duration>,
     /// Attached to each `getMore` in profiler, logs and `currentOp`. Any BSON. Servers from 4.4.
     pub comment: Option<Bson>,

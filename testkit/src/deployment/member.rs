@@ -45,6 +45,8 @@ struct Inner {
     /// Set once the user exists.
     credentials: Mutex<Option<Credentials>>,
     idle: Mutex<Vec<Client>>,
+    /// Connections that only say hello and never log in.
+    greeters: Mutex<Vec<Client>>,
     /// Set when the deployment ends: a start still under way must not bring the server back.
     ended: AtomicBool,
     /// One start, stop or kill at a time.
@@ -71,6 +73,7 @@ impl Member {
             process: Mutex::new(Some(Arc::new(process))),
             credentials: Mutex::default(),
             idle: Mutex::default(),
+            greeters: Mutex::default(),
             ended: AtomicBool::new(false),
             life: tokio::sync::Mutex::default(),
         })))
@@ -78,7 +81,7 @@ impl Member {
 
     pub(crate) fn set_credentials(&self, credentials: Option<Credentials>) {
         *lock(&self.0.credentials) = credentials;
-        lock(&self.0.idle).clear();
+        self.hang_up();
     }
 
     /// Kills the process without waiting; for destructors.
@@ -88,7 +91,12 @@ impl Member {
         if let Some(process) = process.take() {
             let _ = process.signal(Signal::Kill);
         }
+        self.hang_up();
+    }
+
+    fn hang_up(&self) {
         lock(&self.0.idle).clear();
+        lock(&self.0.greeters).clear();
     }
 
     /// The position of this member in its deployment, from 0.
@@ -211,7 +219,7 @@ impl Member {
         // A paused server would not notice that it is to end.
         let _ = process.signal(Signal::Continue);
         let gone = tokio::time::timeout(PATIENCE, process.exited()).await;
-        lock(&self.0.idle).clear();
+        self.hang_up();
         gone.map(drop).map_err(|_| Error::Timeout {
             what: format!("the end of {}", self.direct_address()),
             waited: PATIENCE,
@@ -299,28 +307,38 @@ impl Member {
         self.in_background(|member| async move { member.hello_directly().await }).await
     }
 
+    /// Without logging in, which would meet the fail points of tests that let a login fail.
     pub(crate) async fn hello_directly(&self) -> Result<Document> {
-        self.run("admin", doc! { "hello": 1 }, HELLO_LIMIT).await
+        self.run_on(&self.0.greeters, None, "admin", doc! { "hello": 1 }, HELLO_LIMIT).await
     }
 
     /// Runs a command on an idle connection, or a new one. Runs on the kit's runtime.
-    pub(crate) async fn run(&self, database: &str, mut command: Document, limit: Duration) -> Result<Document> {
+    pub(crate) async fn run(&self, database: &str, command: Document, limit: Duration) -> Result<Document> {
+        // An arbiter has no data, hence no users, and lets local clients do what it can.
+        let credentials = lock(&self.0.credentials).clone().filter(|_| !self.0.arbiter);
+        self.run_on(&self.0.idle, credentials.as_ref(), database, command, limit).await
+    }
+
+    async fn run_on(
+        &self,
+        idle: &Mutex<Vec<Client>>,
+        login: Option<&Credentials>,
+        database: &str,
+        mut command: Document,
+        limit: Duration,
+    ) -> Result<Document> {
         if !command.contains_key("$readPreference") && !command.contains_key("autocommit") {
             // As of any direct connection, so that secondaries answer too.
             command.insert("$readPreference", doc! { "mode": "primaryPreferred" });
         }
-        let idle = lock(&self.0.idle).pop().filter(Client::is_open);
-        let mut client = match idle {
+        let usable = lock(idle).pop().filter(Client::is_open);
+        let mut client = match usable {
             Some(client) => client,
-            None => {
-                // An arbiter has no data, hence no users, and lets local clients do what it can.
-                let credentials = lock(&self.0.credentials).clone().filter(|_| !self.0.arbiter);
-                Client::connect(self.0.launch.address(), self.0.launch.tls(), credentials.as_ref(), limit).await?
-            }
+            None => Client::connect(self.0.launch.address(), self.0.launch.tls(), login, limit).await?,
         };
         let outcome = client.command(database, command, limit).await;
         if !client.is_broken() {
-            lock(&self.0.idle).push(client);
+            lock(idle).push(client);
         }
         outcome
     }

@@ -101,7 +101,7 @@ fn parse_error(test: &Value, bson_type: &str) -> Result<(), Failed> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<Document, Failed> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Document, Failed> {
     let mut rest = bytes;
     let document = Document::from_reader(&mut rest)?;
     match rest {
@@ -149,13 +149,13 @@ fn with_doubles_spelled_alike(json: Value) -> Value {
     }
 }
 
-fn hex(field: &Value) -> Result<Vec<u8>, Failed> {
+pub(super) fn hex(field: &Value) -> Result<Vec<u8>, Failed> {
     let digits = field.as_str().ok_or("a text of hexadecimal digits is missing")?;
     let byte = |at: usize| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
     let bytes: Option<_> = (0..digits.len()).step_by(2).map(byte).collect();
     bytes.ok_or_else(|| "malformed hexadecimal digits".into())
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, expected: &T, actual: &T) -> Result<(), Failed> {
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, expected: &T, actual: &T) -> Result<(), Failed> {
     if expected == actual { Ok(()) } else { Err(format!("{what}: expected {expected:?}, got {actual:?}").into()) }
 }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use bson::{Bson, Document};
-use mongo_actors::options::{
-    ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CursorType, Hint, ReadConcern, ReadPreference,
-    ReturnDocument, UpdateModifications, WriteConcern,
+use bson::{Bson, Document, Timestamp};
+use mongo_actors::{
+    change_stream::ResumeToken,
+    options::{
+        ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CursorType, FullDocumentBeforeChangeType,
+        FullDocumentType, Hint, ReadConcern, ReadPreference, ReturnDocument, TimeoutMode, UpdateModifications,
+        WriteConcern,
+    },
 };
 use serde::de::DeserializeOwned;
 
@@ -34,6 +38,11 @@ impl Arguments {
     /// Takes the argument `name`.
     pub(super) fn require<T: Argument>(&mut self, name: &str) -> Outcome<T> {
         self.take(name)?.ok_or_else(|| failure!("the argument {name} is missing"))
+    }
+
+    /// Reads everything that is left as one value.
+    pub(super) fn rest<T: DeserializeOwned>(self) -> Outcome<T> {
+        deserialize(Bson::Document(self.0)).map_err(|reason| failure!("the arguments: one of them {reason}"))
     }
 
     /// Sees that nothing is left.
@@ -94,7 +103,7 @@ macro_rules! by_serde {
 
 by_serde! {
     bool, i32, i64, u32, u64, usize, String, Document, Vec<Document>, Vec<Bson>, Vec<String>, Collation, Hint,
-    UpdateModifications, ReadConcern, ClusteredIndex, ChangeStreamPreAndPostImages,
+    UpdateModifications, ReadConcern, ClusteredIndex, ChangeStreamPreAndPostImages, ResumeToken, Timestamp,
 }
 
 /// Milliseconds.
@@ -155,5 +164,39 @@ impl Argument for CursorType {
             "tailableAwait" => Ok(Self::TailableAwait),
             other => Err(format!("is {other:?} instead of a type of cursors")),
         }
+    }
+}
+
+impl Argument for TimeoutMode {
+    fn read(value: Bson) -> Result<Self, String> {
+        match String::read(value)?.as_str() {
+            "cursorLifetime" => Ok(Self::CursorLifetime),
+            "iteration" => Ok(Self::Iteration),
+            other => Err(format!("is {other:?} instead of cursorLifetime or iteration")),
+        }
+    }
+}
+
+impl Argument for FullDocumentType {
+    fn read(value: Bson) -> Result<Self, String> {
+        let name = String::read(value)?;
+        Ok(match name.as_str() {
+            "updateLookup" => Self::UpdateLookup,
+            "whenAvailable" => Self::WhenAvailable,
+            "required" => Self::Required,
+            _ => Self::Other(name),
+        })
+    }
+}
+
+impl Argument for FullDocumentBeforeChangeType {
+    fn read(value: Bson) -> Result<Self, String> {
+        let name = String::read(value)?;
+        Ok(match name.as_str() {
+            "whenAvailable" => Self::WhenAvailable,
+            "required" => Self::Required,
+            "off" => Self::Off,
+            _ => Self::Other(name),
+        })
     }
 }

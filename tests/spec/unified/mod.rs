@@ -17,6 +17,7 @@ mod operations;
 mod requirements;
 mod run;
 mod schema;
+mod stretch;
 mod uses;
 
 use std::sync::{Arc, LazyLock};
@@ -36,6 +37,12 @@ static CATALOGUE: LazyLock<Result<Catalogue, String>> = LazyLock::new(Catalogue:
 /// The cases of a file that must be well-formed and pass.
 pub(crate) fn cases(file: &SpecFile) -> Vec<Case> {
     cases_with(file, |outcome| outcome)
+}
+
+/// The cases of a file that must be well-formed and pass, and is about timeouts: they get more time.
+pub(crate) fn timed_cases(file: &SpecFile) -> Vec<Case> {
+    let json = stretch::stretched(&file.json);
+    cases(&SpecFile { name: file.name.clone(), text: file.text.clone(), json })
 }
 
 /// The cases of a file that must be well-formed and fail.

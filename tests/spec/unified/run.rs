@@ -65,7 +65,9 @@ async fn execute(context: &Arc<Context>, file: &TestFile, test: &Test) -> Outcom
     }
     context.fail_points.disable_all(&context.deployment).await?;
     for expected in test.expect_events.as_deref().unwrap_or_default() {
-        let observed = context.entities.client(&expected.client)?.observer.events();
+        let client = context.entities.client(&expected.client)?;
+        events::awaited(&expected.events, &client.observer).await;
+        let observed = client.observer.events();
         let verified = events::verify(context.matcher(), &expected.events, expected.ignore_extra_events, &observed);
         verified.map_err(|failure| failure.at(format_args!("events of {}", expected.client)))?;
     }
@@ -88,7 +90,7 @@ async fn clean_up(context: &Context, test: &Test, has_failed: bool) -> Outcome {
     context.fail_points.disable_all(&context.deployment).await?;
     for entity in context.entities.all() {
         if let Entity::Cursor(cursor) = entity {
-            cursor.close().await;
+            cursor.close(None).await;
         }
     }
     for entity in context.entities.all() {

@@ -77,6 +77,8 @@ impl Log {
                 self.remember_topology(event);
                 topology::write(event);
             }
+            // The runtime has written it where it happened.
+            Event::Supervision(_) => {}
         });
     }
 

@@ -47,3 +47,16 @@ async fn a_load_balancer_has_services() {
     }
     assert!(balancer.uri().ends_with("/?loadBalanced=true"));
 }
+
+#[tokio::test]
+async fn a_router_finds_its_server_without_logging_in() {
+    let set = ReplicaSet::builder(1).auth("user", "secret").start().await.unwrap();
+    let router = MongosProxy::start(&set).await.unwrap();
+    let member = &set.members()[0];
+    let fault = member.enable(FailPoint::fail_command(["saslContinue"]).error_code(91)).await.unwrap();
+    let address = router.address();
+    let drivers = (0..8).map(|_| driver(&address));
+    futures_util::future::join_all(drivers).await;
+    fault.wait_for_hits(1, Duration::from_millis(1)).await.unwrap_err();
+    fault.disable().await.unwrap();
+}

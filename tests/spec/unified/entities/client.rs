@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bson::{Bson, Document};
-use mongo_actors::{Client, options::ServerApi};
+use mongo_actors::{Client, options::ServerApi, timeout};
 
 use crate::unified::{
     deployments::{Deployment, with_options},
@@ -62,7 +62,7 @@ impl ClientEntity {
 
     /// Waits until the pool of each data-bearing server has `size` connections, and forgets what happened until then.
     async fn await_min_pool_size(&self, size: usize, limit: Duration) -> Outcome {
-        let ping = self.client.warm_up().await;
+        let ping = timeout::scope(limit, self.client.warm_up()).await;
         ping.map_err(|error| failure!("the client finds no server: {error}"))?;
         let is_populated = |observer: &Observer| {
             let description = self.client.topology_description();

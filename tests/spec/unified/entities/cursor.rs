@@ -1,20 +1,21 @@
-//! Cursors.
+//! Cursors and change streams.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bson::{Bson, Document};
-use mongo_actors::{Cursor, Result, SessionCursor};
+use mongo_actors::{Cursor, Result, SessionCursor, change_stream::ChangeStream};
 use tokio::sync::Mutex;
 
 use super::SessionEntity;
 use crate::unified::failure::{Attempt, failure};
 
-/// A cursor, until it is closed.
+/// A cursor or a change stream, until it is closed.
 pub(crate) struct CursorEntity(Mutex<Option<Opened>>);
 
 enum Opened {
     Plain(Cursor<Document>),
     InSession(SessionCursor<Document>, Arc<SessionEntity>),
+    Changes(ChangeStream<Document>),
 }
 
 impl Opened {
@@ -22,6 +23,7 @@ impl Opened {
         match self {
             Self::Plain(cursor) => cursor.try_next().await,
             Self::InSession(cursor, owner) => cursor.try_next(&mut *owner.lock().await).await,
+            Self::Changes(changes) => changes.try_next().await,
         }
     }
 
@@ -29,6 +31,7 @@ impl Opened {
         match self {
             Self::Plain(cursor) => cursor.try_next_nonblocking().await,
             Self::InSession(cursor, owner) => cursor.try_next_nonblocking(&mut *owner.lock().await).await,
+            Self::Changes(changes) => changes.next_if_any().await,
         }
     }
 
@@ -36,13 +39,20 @@ impl Opened {
         match self {
             Self::Plain(cursor) => cursor.is_alive(),
             Self::InSession(cursor, _) => cursor.is_alive(),
+            Self::Changes(changes) => changes.is_alive(),
         }
     }
 
-    async fn close(self) {
-        match self {
-            Self::Plain(cursor) => cursor.close().await,
-            Self::InSession(cursor, owner) => cursor.close(&mut *owner.lock().await).await,
+    async fn close(self, within: Option<Duration>) {
+        match (self, within) {
+            (Self::Plain(cursor), None) => cursor.close().await,
+            (Self::Plain(cursor), Some(limit)) => cursor.close_within(limit).await,
+            (Self::InSession(cursor, owner), None) => cursor.close(&mut *owner.lock().await).await,
+            (Self::InSession(cursor, owner), Some(limit)) => {
+                cursor.close_within(&mut *owner.lock().await, limit).await;
+            }
+            (Self::Changes(changes), None) => changes.close().await,
+            (Self::Changes(changes), Some(limit)) => changes.close_within(limit).await,
         }
     }
 }
@@ -55,6 +65,10 @@ impl CursorEntity {
     /// A cursor that is read with the session of `owner`.
     pub(crate) fn in_session(cursor: SessionCursor<Document>, owner: &Arc<SessionEntity>) -> Self {
         Self(Mutex::new(Some(Opened::InSession(cursor, owner.clone()))))
+    }
+
+    pub(crate) fn of_changes(changes: ChangeStream<Document>) -> Self {
+        Self(Mutex::new(Some(Opened::Changes(changes))))
     }
 
     /// The next document, whatever it takes.
@@ -77,9 +91,9 @@ impl CursorEntity {
         Ok(cursor.try_next_nonblocking().await?.map(Into::into))
     }
 
-    pub(crate) async fn close(&self) {
+    pub(crate) async fn close(&self, within: Option<Duration>) {
         if let Some(cursor) = self.0.lock().await.take() {
-            cursor.close().await;
+            cursor.close(within).await;
         }
     }
 }

@@ -45,6 +45,7 @@ fn options(given: &Document, entities: &EntityMap) -> Outcome<SessionOptions> {
     let mut options = SessionOptions::default();
     options.causal_consistency = given.take("causalConsistency")?;
     options.snapshot = given.take("snapshot")?;
+    options.default_timeout = given.take("defaultTimeoutMS")?;
     if let Some(defaults) = given.take::<Document>("defaultTransactionOptions")? {
         let mut defaults = Arguments::new(&defaults);
         options.default_transaction_options = Some(transaction_options(&mut defaults)?);

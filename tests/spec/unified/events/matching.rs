@@ -1,14 +1,32 @@
 //! Comparing events.
 
+use std::time::Duration;
+
 use bson::{Document, RawDocument, oid::ObjectId};
 use mongo_actors::event::ConnectionInfo;
 
-use super::observer::{Event, Monitor};
+use super::observer::{Event, Monitor, Observer};
 use crate::unified::{
     failure::{Outcome, failure},
     matching::Matcher,
     schema::{CmapEvent, CommandEvent, ExpectedDescription, ExpectedEvent, ExpectedEvents, SdamEvent},
 };
+
+/// How long to wait for events of what the driver does in the background, such as closing a cursor.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Waits until as many events have happened as are expected.
+pub(crate) async fn awaited(expected: &ExpectedEvents, observer: &Observer) {
+    let (monitor, count) = match expected {
+        ExpectedEvents::Command(expected) => (Monitor::Command, expected.len()),
+        ExpectedEvents::Cmap(expected) => (Monitor::Cmap, expected.len()),
+        ExpectedEvents::Sdam(expected) => (Monitor::Sdam, expected.len()),
+    };
+    let is_seen = |event: &&Event| event.monitor() == monitor;
+    let happened = |observer: &Observer| observer.events().iter().filter(is_seen).count() >= count;
+    // What is missing after that is told by the comparison.
+    observer.wait_until(LIMIT, happened).await;
+}
 
 /// Sees that the events of one monitor are exactly the expected ones, in order.
 pub(crate) fn verify(matcher: Matcher<'_>, expected: &ExpectedEvents, ignore_extra: bool, events: &[Event]) -> Outcome {

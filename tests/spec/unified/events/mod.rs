@@ -4,6 +4,6 @@ mod matching;
 mod observer;
 
 pub(super) use self::{
-    matching::{matches, verify},
+    matching::{awaited, matches, verify},
     observer::{Event, Observer, Policy},
 };

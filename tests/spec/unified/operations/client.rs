@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::{Bson, Document};
 use mongo_actors::options::DriverInfo;
 
-use super::{Session, Value, bulk, results, unsupported};
+use super::{Session, Value, bulk, change_stream, results, unsupported};
 use crate::unified::{
     arguments::{Arguments, in_session, set},
     entities::ClientEntity,
@@ -23,23 +23,31 @@ pub(super) async fn execute(
         "listDatabases" => {
             let mut list = in_session!(client.list_databases(), session);
             set!(list, arguments, {
-                "filter" => filter: Document, "timeoutMS" => timeout: Duration, "comment" => comment: Bson,
+                "authorizedDatabases" => authorized_databases: bool, "comment" => comment: Bson,
+                "filter" => filter: Document, "timeoutMS" => timeout: Duration,
             });
             arguments.finish()?;
             Ok(Value::Documents(results::documents(&list.await?)?))
         }
-        "listDatabaseNames" => {
+        // Handles of databases are made by name.
+        "listDatabaseNames" | "listDatabaseObjects" => {
             let mut list = in_session!(client.list_database_names(), session);
-            set!(list, arguments, { "filter" => filter: Document, "timeoutMS" => timeout: Duration });
+            set!(list, arguments, {
+                "authorizedDatabases" => authorized_databases: bool, "comment" => comment: Bson,
+                "filter" => filter: Document, "timeoutMS" => timeout: Duration,
+            });
             arguments.finish()?;
             Ok(Value::Bson(list.await?.into()))
         }
         "dropDatabase" => {
             let database: String = arguments.require("database")?;
+            let mut drop = in_session!(client.drop_database(&database), session);
+            set!(drop, arguments, { "comment" => comment: Bson, "timeoutMS" => timeout: Duration });
             arguments.finish()?;
-            in_session!(client.drop_database(&database), session).await?;
+            drop.await?;
             Ok(Value::Nothing)
         }
+        "createChangeStream" => change_stream::create(client.watch(), arguments, session).await,
         "clientBulkWrite" => bulk::client(client, arguments, session).await,
         "appendMetadata" => {
             let mut options = Arguments::new(&arguments.require::<Document>("driverInfoOptions")?);

@@ -6,11 +6,11 @@ use bson::{Bson, Document};
 use mongo_actors::{
     Collection,
     action::Find,
-    options::{Collation, CursorType, Hint},
+    options::{Collation, CursorType, Hint, TimeoutMode},
 };
 
 use super::{
-    Session, Value, bulk, find_and_modify, index,
+    Session, Value, aggregate, bulk, change_stream, find_and_modify, index,
     results::{drain, keep},
     unsupported, writes,
 };
@@ -38,16 +38,23 @@ pub(super) async fn execute(
             arguments.finish()?;
             Ok(Value::Cursor(keep!(find, session, owner)))
         }
+        "createChangeStream" => change_stream::create(collection.watch(), arguments, session).await,
         "findOne" => find_one(collection, arguments, session).await,
-        "aggregate" => aggregate(collection, arguments, session).await,
+        "aggregate" => {
+            let aggregate = collection.aggregate(aggregate::pipeline(&mut arguments)?);
+            aggregate::execute(aggregate, arguments, session).await
+        }
         "countDocuments" => count_documents(collection, arguments, session).await,
         "estimatedDocumentCount" if session.is_some() => Err(failure!("estimatedDocumentCount has no session").into()),
         "estimatedDocumentCount" => estimated_document_count(collection, arguments).await,
         "distinct" => distinct(collection, arguments, session).await,
         "rename" => {
-            let to: String = arguments.require("to")?;
+            let mut rename = in_session!(collection.rename(arguments.require::<String>("to")?), session);
+            set!(rename, arguments, {
+                "comment" => comment: Bson, "dropTarget" => drop_target: bool, "timeoutMS" => timeout: Duration,
+            });
             arguments.finish()?;
-            in_session!(collection.rename(to), session).await?;
+            rename.await?;
             Ok(Value::Nothing)
         }
         "bulkWrite" => bulk::collection(collection, arguments, session).await,
@@ -71,42 +78,36 @@ pub(super) async fn execute(
     }
 }
 
+/// Sets the options that `find` and `findOne` share.
+macro_rules! set_query {
+    ($find:ident, $arguments:expr) => {
+        set!($find, $arguments, {
+            "allowDiskUse" => allow_disk_use: bool, "allowPartialResults" => allow_partial_results: bool,
+            "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
+            "let" => let_vars: Document, "max" => max: Document, "maxTimeMS" => max_time: Duration,
+            "min" => min: Document, "projection" => projection: Document, "returnKey" => return_key: bool,
+            "showRecordId" => show_record_id: bool, "skip" => skip: u64, "sort" => sort: Document,
+            "timeoutMS" => timeout: Duration,
+        });
+    };
+}
+
 fn find<'a>(collection: &'a Collection<Document>, arguments: &mut Arguments) -> Outcome<Find<'a, Document>> {
     let mut find = collection.find(arguments.require::<Document>("filter")?);
+    set_query!(find, arguments);
     set!(find, arguments, {
-        "allowDiskUse" => allow_disk_use: bool, "batchSize" => batch_size: u32, "collation" => collation: Collation,
-        "comment" => comment: Bson, "cursorType" => cursor_type: CursorType, "hint" => hint: Hint,
-        "let" => let_vars: Document, "limit" => limit: i64, "max" => max: Document,
-        "maxAwaitTimeMS" => max_await_time: Duration, "maxTimeMS" => max_time: Duration, "min" => min: Document,
-        "projection" => projection: Document, "returnKey" => return_key: bool,
-        "showRecordId" => show_record_id: bool, "skip" => skip: u64, "sort" => sort: Document,
-        "timeoutMS" => timeout: Duration,
+        "batchSize" => batch_size: u32, "cursorType" => cursor_type: CursorType, "limit" => limit: i64,
+        "maxAwaitTimeMS" => max_await_time: Duration, "noCursorTimeout" => no_cursor_timeout: bool,
+        "oplogReplay" => oplog_replay: bool, "timeoutMode" => timeout_mode: TimeoutMode,
     });
     Ok(find)
 }
 
 async fn find_one(collection: &Collection<Document>, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
     let mut find = in_session!(collection.find_one(arguments.require::<Document>("filter")?), session);
-    set!(find, arguments, {
-        "skip" => skip: u64, "sort" => sort: Document, "timeoutMS" => timeout: Duration,
-    });
+    set_query!(find, arguments);
     arguments.finish()?;
     Ok(Value::Bson(find.await?.into()))
-}
-
-async fn aggregate(
-    collection: &Collection<Document>,
-    mut arguments: Arguments,
-    session: Session<'_>,
-) -> Attempt<Value> {
-    let mut aggregate = collection.aggregate(arguments.require::<Vec<Document>>("pipeline")?);
-    set!(aggregate, arguments, {
-        "allowDiskUse" => allow_disk_use: bool, "batchSize" => batch_size: u32, "collation" => collation: Collation,
-        "comment" => comment: Bson, "let" => let_vars: Document, "maxTimeMS" => max_time: Duration,
-        "maxAwaitTimeMS" => max_await_time: Duration, "timeoutMS" => timeout: Duration,
-    });
-    arguments.finish()?;
-    Ok(Value::Documents(drain!(aggregate, session)))
 }
 
 async fn count_documents(
@@ -116,8 +117,9 @@ async fn count_documents(
 ) -> Attempt<Value> {
     let mut count = in_session!(collection.count_documents(arguments.require::<Document>("filter")?), session);
     set!(count, arguments, {
-        "collation" => collation: Collation, "comment" => comment: Bson, "skip" => skip: u64,
-        "limit" => limit: u64, "timeoutMS" => timeout: Duration,
+        "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
+        "limit" => limit: u64, "maxTimeMS" => max_time: Duration, "skip" => skip: u64,
+        "timeoutMS" => timeout: Duration,
     });
     arguments.finish()?;
     Ok(Value::Bson(number(count.await?)))
@@ -141,7 +143,7 @@ async fn distinct(collection: &Collection<Document>, mut arguments: Arguments, s
     let mut distinct = in_session!(collection.distinct(field, arguments.require::<Document>("filter")?), session);
     set!(distinct, arguments, {
         "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
-        "timeoutMS" => timeout: Duration,
+        "maxTimeMS" => max_time: Duration, "timeoutMS" => timeout: Duration,
     });
     arguments.finish()?;
     Ok(Value::Bson(distinct.await?.into()))

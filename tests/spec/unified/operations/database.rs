@@ -6,11 +6,11 @@ use bson::{Bson, Document};
 use mongo_actors::{
     Database,
     action::RunCursorCommand,
-    options::{ChangeStreamPreAndPostImages, ClusteredIndex, CursorType, ReadPreference},
+    options::{ChangeStreamPreAndPostImages, ClusteredIndex, Collation, CursorType, ReadPreference, TimeoutMode},
 };
 
 use super::{
-    Session, Value,
+    Session, Value, aggregate, change_stream,
     results::{drain, keep},
     unsupported,
 };
@@ -39,23 +39,29 @@ pub(super) async fn execute(
             arguments.finish()?;
             Ok(Value::Cursor(keep!(run, session, owner)))
         }
-        "aggregate" => aggregate(database, arguments, session).await,
+        "createChangeStream" => change_stream::create(database.watch(), arguments, session).await,
+        "aggregate" => {
+            let aggregate = database.aggregate(aggregate::pipeline(&mut arguments)?);
+            aggregate::execute(aggregate, arguments, session).await
+        }
         "createCollection" => create_collection(database, arguments, session).await,
         "dropCollection" => drop_collection(database, arguments, session).await,
         "modifyCollection" => modify_collection(database, arguments, session).await,
         "listCollections" => list_collections(database, arguments, session).await,
-        "listCollectionNames" => list_collection_names(database, arguments, session).await,
+        // Handles of collections are made by name.
+        "listCollectionNames" | "listCollectionObjects" => list_collection_names(database, arguments, session).await,
         _ => Err(unsupported("a database", name).into()),
     }
 }
 
-/// The command, with the field that `commandName` names first.
+/// The command, with the field that `commandName` names first. Some files leave the name out.
 fn command(arguments: &mut Arguments) -> Outcome<Document> {
-    let name: String = arguments.require("commandName")?;
+    let name: Option<String> = arguments.take("commandName")?;
     let command: Document = arguments.require("command")?;
-    match command.keys().next() {
-        Some(first) if *first == name => Ok(command),
-        _ => Err(failure!("the command does not begin with {name}")),
+    match (name, command.keys().next()) {
+        (None, Some(_)) => Ok(command),
+        (Some(name), Some(first)) if *first == name => Ok(command),
+        (name, first) => Err(failure!("the command begins with {first:?} instead of {name:?}")),
     }
 }
 
@@ -71,19 +77,9 @@ fn run_cursor_command<'a>(database: &'a Database, arguments: &mut Arguments) -> 
     set!(run, arguments, {
         "readPreference" => selection_criteria: ReadPreference, "batchSize" => batch_size: u32,
         "maxTimeMS" => max_time: Duration, "comment" => comment: Bson, "cursorType" => cursor_type: CursorType,
-        "timeoutMS" => timeout: Duration,
+        "timeoutMS" => timeout: Duration, "timeoutMode" => timeout_mode: TimeoutMode,
     });
     Ok(run)
-}
-
-async fn aggregate(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
-    let mut aggregate = database.aggregate(arguments.require::<Vec<Document>>("pipeline")?);
-    set!(aggregate, arguments, {
-        "allowDiskUse" => allow_disk_use: bool, "batchSize" => batch_size: u32, "comment" => comment: Bson,
-        "let" => let_vars: Document, "maxTimeMS" => max_time: Duration, "timeoutMS" => timeout: Duration,
-    });
-    arguments.finish()?;
-    Ok(Value::Documents(drain!(aggregate, session)))
 }
 
 async fn create_collection(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
@@ -94,7 +90,7 @@ async fn create_collection(database: &Database, mut arguments: Arguments, sessio
     }
     set!(create, arguments, {
         "capped" => capped: bool, "size" => size: u64, "max" => max: u64, "validator" => validator: Document,
-        "viewOn" => view_on: String, "pipeline" => pipeline: Vec<Document>, "comment" => comment: Bson,
+        "collation" => collation: Collation, "storageEngine" => storage_engine: Document, "viewOn" => view_on: String, "pipeline" => pipeline: Vec<Document>, "comment" => comment: Bson,
         "changeStreamPreAndPostImages" => change_stream_pre_and_post_images: ChangeStreamPreAndPostImages,
         "clusteredIndex" => clustered_index: ClusteredIndex, "timeoutMS" => timeout: Duration,
     });
@@ -131,7 +127,7 @@ async fn list_collections(database: &Database, mut arguments: Arguments, session
     let mut list = database.list_collections();
     set!(list, arguments, {
         "filter" => filter: Document, "batchSize" => batch_size: u32, "comment" => comment: Bson,
-        "timeoutMS" => timeout: Duration,
+        "timeoutMS" => timeout: Duration, "timeoutMode" => timeout_mode: TimeoutMode,
     });
     arguments.finish()?;
     Ok(Value::Documents(drain!(list, session)))
@@ -139,7 +135,10 @@ async fn list_collections(database: &Database, mut arguments: Arguments, session
 
 async fn list_collection_names(database: &Database, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
     let mut list = in_session!(database.list_collection_names(), session);
-    set!(list, arguments, { "filter" => filter: Document, "timeoutMS" => timeout: Duration });
+    set!(list, arguments, {
+        "authorizedCollections" => authorized_collections: bool, "batchSize" => batch_size: u32,
+        "comment" => comment: Bson, "filter" => filter: Document, "timeoutMS" => timeout: Duration,
+    });
     arguments.finish()?;
     Ok(Value::Bson(list.await?.into()))
 }

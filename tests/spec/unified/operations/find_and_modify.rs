@@ -26,8 +26,8 @@ pub(super) async fn execute(
             let mut action = in_session!(collection.find_one_and_delete(filter), session);
             set!(action, arguments, {
                 "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
-                "let" => let_vars: Document, "projection" => projection: Document, "sort" => sort: Document,
-                "timeoutMS" => timeout: Duration,
+                "let" => let_vars: Document, "maxTimeMS" => max_time: Duration, "projection" => projection: Document,
+                "sort" => sort: Document, "timeoutMS" => timeout: Duration,
             });
             arguments.finish()?;
             Ok(Value::Bson(action.await?.into()))
@@ -36,8 +36,9 @@ pub(super) async fn execute(
             let replacement: Document = arguments.require("replacement")?;
             let mut action = in_session!(collection.find_one_and_replace(filter, replacement), session);
             set!(action, arguments, {
-                "collation" => collation: Collation, "comment" => comment: Bson, "hint" => hint: Hint,
-                "let" => let_vars: Document, "projection" => projection: Document,
+                "bypassDocumentValidation" => bypass_document_validation: bool, "collation" => collation: Collation,
+                "comment" => comment: Bson, "hint" => hint: Hint, "let" => let_vars: Document,
+                "maxTimeMS" => max_time: Duration, "projection" => projection: Document,
                 "returnDocument" => return_document: ReturnDocument, "sort" => sort: Document,
                 "upsert" => upsert: bool, "timeoutMS" => timeout: Duration,
             });
@@ -48,9 +49,10 @@ pub(super) async fn execute(
             let update: UpdateModifications = arguments.require("update")?;
             let mut action = in_session!(collection.find_one_and_update(filter, update), session);
             set!(action, arguments, {
-                "arrayFilters" => array_filters: Vec<Document>, "collation" => collation: Collation,
+                "arrayFilters" => array_filters: Vec<Document>,
+                "bypassDocumentValidation" => bypass_document_validation: bool, "collation" => collation: Collation,
                 "comment" => comment: Bson, "hint" => hint: Hint, "let" => let_vars: Document,
-                "projection" => projection: Document, "returnDocument" => return_document: ReturnDocument,
+                "maxTimeMS" => max_time: Duration, "projection" => projection: Document, "returnDocument" => return_document: ReturnDocument,
                 "sort" => sort: Document, "upsert" => upsert: bool, "timeoutMS" => timeout: Duration,
             });
             arguments.finish()?;

@@ -5,13 +5,13 @@ use std::time::Duration;
 use bson::{Bson, Document};
 use mongo_actors::{
     Collection,
-    options::{AggregateOptions, IndexModel, IndexOptions, SearchIndexModel, SearchIndexType},
+    options::{AggregateOptions, IndexModel, IndexOptions, SearchIndexModel, SearchIndexType, TimeoutMode},
 };
 
 use super::{Session, Value, results::drain, unsupported};
 use crate::unified::{
     arguments::{Arguments, in_session, set},
-    failure::{Attempt, Outcome},
+    failure::{Attempt, Outcome, failure},
 };
 
 pub(super) async fn execute(
@@ -24,14 +24,18 @@ pub(super) async fn execute(
         "createIndex" => create_index(collection, arguments, session).await,
         "dropIndex" => {
             let mut drop = in_session!(collection.drop_index(arguments.require::<String>("name")?), session);
-            set!(drop, arguments, { "timeoutMS" => timeout: Duration, "comment" => comment: Bson });
+            set!(drop, arguments, {
+                "comment" => comment: Bson, "maxTimeMS" => max_time: Duration, "timeoutMS" => timeout: Duration,
+            });
             arguments.finish()?;
             drop.await?;
             Ok(Value::Nothing)
         }
         "dropIndexes" => {
             let mut drop = in_session!(collection.drop_indexes(), session);
-            set!(drop, arguments, { "timeoutMS" => timeout: Duration, "comment" => comment: Bson });
+            set!(drop, arguments, {
+                "comment" => comment: Bson, "maxTimeMS" => max_time: Duration, "timeoutMS" => timeout: Duration,
+            });
             arguments.finish()?;
             drop.await?;
             Ok(Value::Nothing)
@@ -39,14 +43,18 @@ pub(super) async fn execute(
         "listIndexes" => {
             let mut list = collection.list_indexes();
             set!(list, arguments, {
-                "batchSize" => batch_size: u32, "comment" => comment: Bson, "timeoutMS" => timeout: Duration,
+                "batchSize" => batch_size: u32, "comment" => comment: Bson, "maxTimeMS" => max_time: Duration,
+                "timeoutMS" => timeout: Duration, "timeoutMode" => timeout_mode: TimeoutMode,
             });
             arguments.finish()?;
             Ok(Value::Documents(drain!(list, session)))
         }
         "listIndexNames" => {
             let mut list = in_session!(collection.list_index_names(), session);
-            set!(list, arguments, { "timeoutMS" => timeout: Duration });
+            set!(list, arguments, {
+                "batchSize" => batch_size: u32, "comment" => comment: Bson, "maxTimeMS" => max_time: Duration,
+                "timeoutMS" => timeout: Duration,
+            });
             arguments.finish()?;
             Ok(Value::Bson(list.await?.into()))
         }
@@ -59,12 +67,25 @@ async fn create_index(
     mut arguments: Arguments,
     session: Session<'_>,
 ) -> Attempt<Value> {
-    let options =
-        IndexOptions { name: arguments.take("name")?, unique: arguments.take("unique")?, ..IndexOptions::default() };
-    let model = IndexModel::new(arguments.require("keys")?).with_options(options);
-    let mut create = in_session!(collection.create_index(model), session);
-    set!(create, arguments, { "comment" => comment: Bson, "timeoutMS" => timeout: Duration });
-    arguments.finish()?;
+    let keys: Document = arguments.require("keys")?;
+    let comment: Option<Bson> = arguments.take("comment")?;
+    let (max_time, timeout): (Option<Duration>, Option<Duration>) =
+        (arguments.take("maxTimeMS")?, arguments.take("timeoutMS")?);
+    // Whatever else there is describes the index.
+    let options: IndexOptions = arguments.rest()?;
+    if let Some(name) = options.extra.keys().next() {
+        return Err(failure!("the option {name} of an index is not known").into());
+    }
+    let mut create = in_session!(collection.create_index(IndexModel::new(keys).with_options(options)), session);
+    if let Some(comment) = comment {
+        create = create.comment(comment);
+    }
+    if let Some(limit) = max_time {
+        create = create.max_time(limit);
+    }
+    if let Some(timeout) = timeout {
+        create = create.timeout(timeout);
+    }
     Ok(Value::Bson(create.await?.into()))
 }
 

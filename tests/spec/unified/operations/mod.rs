@@ -1,6 +1,8 @@
 //! Doing what a test says.
 
+mod aggregate;
 mod bulk;
+mod change_stream;
 mod client;
 mod collection;
 mod cursor;

@@ -31,18 +31,26 @@ pub(super) async fn execute(
             Ok(Value::Nothing)
         }
         "commitTransaction" => {
+            let mut commit = session.commit_transaction();
+            set!(commit, arguments, { "timeoutMS" => timeout: Duration });
             arguments.finish()?;
-            session.commit_transaction().await?;
+            commit.await?;
             Ok(Value::Nothing)
         }
         "abortTransaction" => {
+            let mut abort = session.abort_transaction();
+            set!(abort, arguments, { "timeoutMS" => timeout: Duration });
             arguments.finish()?;
-            session.abort_transaction().await?;
+            abort.await?;
             Ok(Value::Nothing)
         }
         "endSession" => {
+            let limit = arguments.take("timeoutMS")?;
             arguments.finish()?;
-            session.end().await;
+            match limit {
+                Some(limit) => session.end_within(limit).await,
+                None => session.end().await,
+            }
             Ok(Value::Nothing)
         }
         "getSnapshotTime" => {
@@ -73,6 +81,7 @@ async fn with_transaction(
     let operations: Vec<Document> = arguments.require("callback")?;
     let operations: Vec<Operation> = operations.into_iter().map(schema::from_argument).collect::<Outcome<_>>()?;
     let options = transaction_options(&mut arguments)?;
+    let timeout = arguments.take("timeoutMS")?;
     arguments.finish()?;
     // What the test fails with must not look like an error of the driver, which might be repeated.
     let failed = RefCell::new(None);
@@ -90,7 +99,11 @@ async fn with_transaction(
         }
         Ok(())
     };
-    let outcome = session.start_transaction().with_options(options).and_run(run).await;
+    let mut transaction = session.start_transaction().with_options(options);
+    if let Some(timeout) = timeout {
+        transaction = transaction.timeout(timeout);
+    }
+    let outcome = transaction.and_run(run).await;
     match failed.into_inner() {
         Some(failure) => Err(failure!("in the transaction: {}", failure.0).into()),
         None => Ok(outcome.map(|()| Value::Nothing)?),

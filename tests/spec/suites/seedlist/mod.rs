@@ -1,9 +1,14 @@
 //! Initial DNS seedlist discovery, against a name server with the records that the specification's tests name.
 //!
-//! What is checked is all that DNS decides: seeds, options and errors. `hosts` and `ping` are about what a deployment
-//! at fixed ports of one machine says of itself; `tests/it/srv.rs` has that, at free ports.
+//! `hosts` and `ping` are about what a deployment at fixed ports of one machine says of itself, for which
+//! [pretended ones](deployments) stand; `tests/it/srv.rs` has real servers, at free ports.
 
-use std::sync::OnceLock;
+mod deployments;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, OnceLock},
+};
 
 use libtest_mimic::Failed;
 use mongo_actors_engine::resolve_seedlist;
@@ -13,17 +18,22 @@ use mongo_actors_protocol::{
 };
 use mongo_actors_testkit::DnsServer;
 use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::Mutex,
+};
 
+use self::deployments::Deployment;
 use super::{Case, connection_string::text, uri_options};
 use crate::discovery::SpecFile;
 
 pub(crate) fn cases(file: &SpecFile) -> Vec<Case> {
     let test = file.json.clone();
-    vec![Case::new(file, "file", move || run(&test))]
+    let folder = file.name.rsplit('/').nth(1).unwrap_or_default().to_owned();
+    vec![Case::new(file, "file", move || run(&test, &folder))]
 }
 
-fn run(test: &Value) -> Result<(), Failed> {
+fn run(test: &Value, folder: &str) -> Result<(), Failed> {
     let uri = text(test, "uri")?;
     let discovered = discover(ClientOptions::builder().uri(uri));
     if test["error"].as_bool() == Some(true) {
@@ -35,7 +45,33 @@ fn run(test: &Value) -> Result<(), Failed> {
     let options = discovered?;
     check_seeds(test, &options.hosts)?;
     check_options(test, uri, &options)?;
-    check_parsed(&test["parsed_options"], &options)
+    check_parsed(&test["parsed_options"], &options)?;
+    if options.load_balanced {
+        // Load-balanced mode is a later part of the driver.
+        return Ok(());
+    }
+    check_deployment(test, folder, uri, options.tls().is_some())
+}
+
+/// Deployments by their folder, and whether they speak TLS.
+type Deployments = Mutex<HashMap<(String, bool), Arc<Deployment>>>;
+
+fn check_deployment(test: &Value, folder: &str, uri: &str, encrypted: bool) -> Result<(), Failed> {
+    static DEPLOYMENTS: LazyLock<Deployments> = LazyLock::new(Mutex::default);
+    let resolver = ResolverConfig::name_servers([name_server().address()]);
+    runtime().block_on(async {
+        let mut all = DEPLOYMENTS.lock().await;
+        let key = (folder.to_owned(), encrypted);
+        let deployment = match all.get(&key) {
+            Some(deployment) => deployment.clone(),
+            None => {
+                let started = Arc::new(Deployment::start(folder, encrypted).await?);
+                all.entry(key).or_insert(started).clone()
+            }
+        };
+        drop(all);
+        deployment.verify(test, uri, resolver).await
+    })
 }
 
 fn check_seeds(test: &Value, seeds: &[ServerAddress]) -> Result<(), Failed> {
@@ -78,16 +114,22 @@ fn check_parsed(expected: &Value, options: &ClientOptions) -> Result<(), Failed>
 }
 
 fn discover(builder: ClientOptionsBuilder) -> Result<ClientOptions, Failed> {
+    let config = ResolverConfig::name_servers([name_server().address()]);
+    Ok(runtime().block_on(resolve_seedlist(builder.resolver_config(config).build()?))?)
+}
+
+fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Builder::new_multi_thread().enable_all().build().expect("a runtime"))
+}
+
+fn name_server() -> &'static DnsServer {
     static DNS: OnceLock<DnsServer> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| Builder::new_multi_thread().enable_all().build().expect("a runtime"));
-    let dns = DNS.get_or_init(|| runtime.block_on(name_server()).expect("a name server"));
-    let config = ResolverConfig::name_servers([dns.address()]);
-    Ok(runtime.block_on(resolve_seedlist(builder.resolver_config(config).build()?))?)
+    DNS.get_or_init(|| runtime().block_on(start_name_server()).expect("a name server"))
 }
 
 /// The records of the specification's `tests/README.md`. The second one of `test22` is in its test file alone.
-async fn name_server() -> std::io::Result<DnsServer> {
+async fn start_name_server() -> std::io::Result<DnsServer> {
     const DOMAIN: &str = "test.build.10gen.cc";
     let dns = DnsServer::start().await?;
     let local = format!("localhost.{DOMAIN}");
