@@ -31,14 +31,21 @@ fn credential(mechanism: AuthMechanism) -> Credential {
     }
 }
 
+fn shows(bytes: &[u8]) -> bool {
+    bytes.windows(PASSWORD.len()).any(|window| window == PASSWORD.as_bytes())
+}
+
 fn check(request: &Request, mechanism: AuthMechanism) {
     assert!(matches!(&*request.name, "saslStart" | "saslContinue" | "authenticate"));
-    let shows = |bytes: &[u8]| bytes.windows(PASSWORD.len()).any(|window| window == PASSWORD.as_bytes());
     assert_eq!(shows(request.body.as_bytes()), mechanism == AuthMechanism::Plain, "only PLAIN shows the password");
 }
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, replies)) = data.split_first() else { return };
+    // Whoever knows the password already may be quoted.
+    if shows(replies) {
+        return;
+    }
     let mechanism = MECHANISMS[usize::from(*choice) % MECHANISMS.len()];
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);
     let credential = credential(mechanism);

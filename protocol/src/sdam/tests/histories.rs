@@ -321,7 +321,7 @@ fn any_settings() -> impl Strategy<Value = TopologySettings> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn every_history_keeps_the_descriptions_whole(settings in any_settings(), steps in vec(step(), 0..60)) {
