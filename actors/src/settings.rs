@@ -151,9 +151,6 @@ impl EngineSettings {
         if options.tls_enabled && cfg!(not(feature = "tls")) {
             return unavailable("tls", "encrypted connections", "turn the Cargo feature \"tls\" on");
         }
-        if options.load_balanced {
-            return unavailable("loadBalanced", "load-balanced mode", "name the servers themselves");
-        }
         let mechanism = options.credential.as_ref().and_then(|credential| credential.mechanism);
         match mechanism.filter(|mechanism| !Conversation::speaks(*mechanism)) {
             Some(_) => {

@@ -53,7 +53,8 @@ impl ServerAddress {
     /// [`InvalidAddress`] for an empty host, a port outside 1..=65535, or an IPv6 literal without brackets.
     pub fn parse(text: &str, default_port: u16) -> Result<Self, InvalidAddress> {
         let invalid = |reason| InvalidAddress { text: text.to_owned(), reason };
-        if text.ends_with(".sock") && !text.starts_with('[') {
+        // A bracket begins an address, unless it is part of a path.
+        if text.ends_with(".sock") && (text.contains('/') || !text.starts_with('[')) {
             return Ok(Self::Unix { path: PathBuf::from(text) });
         }
         let (host, port) = match text.strip_prefix('[') {
@@ -179,6 +180,9 @@ mod tests {
     #[test]
     fn names_are_lower_case_and_sockets_are_not() {
         assert_eq!("A.B".parse::<ServerAddress>().unwrap().to_string(), "a.b:27017");
-        assert_eq!("/Tmp/X.sock".parse::<ServerAddress>().unwrap().to_string(), "/Tmp/X.sock");
+        for path in ["/Tmp/X.sock", "X.sock", "[::1]:2/X.sock"] {
+            let address: ServerAddress = path.parse().unwrap();
+            assert_eq!((address.to_string().as_str(), address.port()), (path, None));
+        }
     }
 }

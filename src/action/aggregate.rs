@@ -179,7 +179,6 @@ async fn open(
     options: AggregateOptions,
     cursor_type: CursorType,
     prepared: Result<Prepared>,
-    session: Option<&ClientSession>,
 ) -> Result<Core> {
     let prepared = prepared?;
     let AggregateOptions { batch_size, comment, max_await_time, .. } = options;
@@ -189,23 +188,21 @@ async fn open(
     if let Err(error) = confirmed(executed.body.as_ref()) {
         return Err(executed.explain(error));
     }
-    Core::opened(call.client(), &call.settings().codec_options, terms, executed, session)
+    Core::opened(call.client(), &call.settings().codec_options, terms, executed)
 }
 
 awaitable! { ['a, T: 'a] Aggregate<'a, T> => Cursor<T> {
     fn into_future(self) -> Self::IntoFuture {
         let (prepared, cursor_type) = (self.prepare(None), self.cursor_type());
         let Self { call, options, .. } = self;
-        ActionFuture::new(async move { Ok(Cursor::of(open(call, options, cursor_type, prepared, None).await?)) })
+        ActionFuture::new(async move { Ok(Cursor::of(open(call, options, cursor_type, prepared).await?)) })
     }
 } }
 
 awaitable! { ['a, T: 'a] Aggregate<'a, T, ExplicitSession<'a>> => SessionCursor<T> {
     fn into_future(self) -> Self::IntoFuture {
         let (prepared, cursor_type) = (self.prepare(Some(self.session.0)), self.cursor_type());
-        let Self { call, options, session: ExplicitSession(session), .. } = self;
-        ActionFuture::new(async move {
-            Ok(SessionCursor::of(open(call, options, cursor_type, prepared, Some(session)).await?))
-        })
+        let Self { call, options, .. } = self;
+        ActionFuture::new(async move { Ok(SessionCursor::of(open(call, options, cursor_type, prepared).await?)) })
     }
 } }

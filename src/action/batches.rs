@@ -91,7 +91,7 @@ impl<M: Batches + Send, P> Run<'_, M, P> {
         let mut next = self.fill(input).await?;
         while let Some(batch) = next {
             let (prepared, sent) = self.prepare(batch, self.call)?;
-            let mut running = pin!(self.call.client().run(prepared, None, None));
+            let mut running = pin!(self.call.client().run(prepared));
             let early = poll!(running.as_mut());
             let following = self.fill(input).await;
             let ended = match early {
@@ -127,7 +127,7 @@ impl<M: Batches + Send, P> Run<'_, M, P> {
                 false => self.call,
             };
             let (prepared, sent) = self.prepare(batch, call)?;
-            let ended = self.call.client().run(prepared, None, None).await;
+            let ended = self.call.client().run(prepared).await;
             let parts = self.account(sent, ended).await?;
             if !self.machine.may_go_on() {
                 return Ok(());
@@ -199,8 +199,7 @@ impl<M: Batches + Send, P> Run<'_, M, P> {
     async fn drain(&mut self, executed: &mut Executed) -> Result<()> {
         let terms =
             Terms { budget: self.budget, operation_id: self.operation_id.unwrap_or_default(), ..Terms::default() };
-        let session = self.call.given_session();
-        let mut cursor = Core::opened_by(self.call.client(), &CodecOptions::default(), terms, executed, session)?;
+        let mut cursor = Core::opened_by(self.call.client(), &CodecOptions::default(), terms, executed)?;
         while let Some(result) = cursor.next().await? {
             self.machine.record_result(RawDocument::from_bytes(&result).map_err(Error::invalid_reply)?)?;
         }

@@ -178,7 +178,7 @@ awaitable! { ['a] CollectionCreationOptions<'a> => Document {
             let prepared = call.prepare(&ListCollections::full(db, &options))?;
             let terms = Terms::of(&prepared);
             let executed = call.client().execute(prepared).await?;
-            let found = Core::opened(call.client(), &CodecOptions::default(), terms, executed, session)?;
+            let found = Core::opened(call.client(), &CodecOptions::default(), terms, executed)?;
             let mut found: Cursor = Cursor::of(found);
             let options = found.try_next().await?.and_then(|mut found| found.remove("options"));
             Ok(options.and_then(|options| options.as_document().cloned()).unwrap_or_default())

@@ -199,7 +199,7 @@ async fn list(
     let ListCollectionsOptions { batch_size, comment, .. } = options;
     let terms = Terms { batch_size, comment, ..Terms::of(&prepared) };
     let executed = database.client().execute(prepared).await?;
-    Core::opened(database.client(), &CodecOptions::default(), terms, executed, session)
+    Core::opened(database.client(), &CodecOptions::default(), terms, executed)
 }
 
 awaitable! { ['a] ListCollections<'a> => Cursor<CollectionSpecification> {

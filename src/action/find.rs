@@ -189,7 +189,7 @@ awaitable! { ['a, T: 'a] Find<'a, T, ExplicitSession<'a>> => SessionCursor<T> {
             let terms = origin.terms(&prepared);
             let executed = session.client().execute(prepared).await?;
             let codec = &collection.settings().codec_options;
-            Ok(SessionCursor::of(Core::opened(session.client(), codec, terms, executed, Some(session))?))
+            Ok(SessionCursor::of(Core::opened(session.client(), codec, terms, executed)?))
         })
     }
 } }

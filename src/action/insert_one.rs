@@ -80,7 +80,7 @@ awaitable! { ['a, T: Serialize + 'a, D: Borrow<T>] InsertOne<'a, T, D> => Insert
         });
         ActionFuture::new(async move {
             let (prepared, id) = prepared?;
-            let executed = match client.run(prepared, None, None).await? {
+            let executed = match client.run(prepared).await? {
                 Ended::Done(executed) => executed,
                 Ended::TooLarge { prepared, limits } => Box::pin(insert_again(client, &prepared, limits)).await?,
             };

@@ -248,7 +248,7 @@ async fn open(
             reason: "the reply of the command has no cursor: use run_command".into(),
         })));
     }
-    Core::opened(database.client(), database.codec_options(), terms, executed, session)
+    Core::opened(database.client(), database.codec_options(), terms, executed)
 }
 
 fn has_cursor(executed: &Executed) -> bool {

@@ -250,5 +250,5 @@ async fn list(
     let AggregateOptions { batch_size, comment, .. } = options;
     let terms = Terms { batch_size, comment, ..Terms::of(&prepared) };
     let executed = call.client().execute(prepared).await?;
-    Core::opened(call.client(), &call.settings().codec_options, terms, executed, session)
+    Core::opened(call.client(), &call.settings().codec_options, terms, executed)
 }

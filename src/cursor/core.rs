@@ -27,7 +27,7 @@ use crate::{
     client::Client,
     decode::{decode, readable},
     error::{Error, ErrorKind, Result},
-    executor::{Ended, Executed, Home, Prepared, Timing},
+    executor::{Executed, Home, Prepared, Timing},
     session::ClientSession,
     timeout,
 };
@@ -46,13 +46,15 @@ pub(crate) struct Terms {
     pub(crate) timing: Timing,
     /// That of the command which opened it.
     pub(crate) operation_id: i64,
+    /// The application's session that it lives in.
+    pub(crate) session: Option<SessionMark>,
 }
 
 impl Terms {
     /// What follows from the operation that opens the cursor.
     pub(crate) fn of(prepared: &Prepared) -> Self {
-        let (budget, timing) = (prepared.budget, prepared.timing);
-        Self { budget, timing, operation_id: prepared.operation.operation_id, ..Self::default() }
+        let (budget, timing, session) = (prepared.budget, prepared.timing, prepared.session_mark());
+        Self { budget, timing, operation_id: prepared.operation.operation_id, session, ..Self::default() }
     }
 
     /// The time that a step of the cursor has which begins now.
@@ -73,8 +75,6 @@ pub(crate) struct Core {
     /// How to start it, and start it again; none for cursors of other commands than find.
     origin: Option<Box<FindOrigin>>,
     pub(super) terms: Terms,
-    /// The application's session that it lives in.
-    session: Option<SessionMark>,
     state: State,
     namespace: Option<Namespace>,
     server: Option<Arc<ServerAddress>>,
@@ -86,7 +86,10 @@ pub(crate) struct Core {
     step: Option<Budget>,
 }
 
-type Fetch = Pin<Box<dyn Future<Output = Result<Executed>> + Send>>;
+type Fetch = Pin<Box<dyn Future<Output = Fetched> + Send>>;
+
+/// What became of a command, and, if it failed, the connection that the cursor is bound to.
+type Fetched = (Result<Executed>, Option<Lease>);
 
 enum State {
     /// Nothing was sent yet.
@@ -94,7 +97,10 @@ enum State {
     /// The server has more.
     Open(Place),
     /// A command is on its way: the one that opens the cursor (number 0), or a `getMore`.
-    Fetching(Fetch, i64),
+    Fetching { fetch: Fetch, id: i64, bound: bool },
+    /// A `getMore` has failed. Nothing more is read; the connection that the cursor is bound to is given back when it is
+    /// closed.
+    Failed { id: i64, lease: Lease },
     /// The server has closed it, or has been asked to.
     Closed,
 }
@@ -114,15 +120,8 @@ impl Core {
     }
 
     /// The cursor of a reply. Without a reply it is empty: there was nothing to look at.
-    pub(crate) fn opened(
-        client: &Client,
-        codec: &CodecOptions,
-        terms: Terms,
-        executed: Executed,
-        session: Option<&ClientSession>,
-    ) -> Result<Self> {
+    pub(crate) fn opened(client: &Client, codec: &CodecOptions, terms: Terms, executed: Executed) -> Result<Self> {
         let mut core = Self::new(client.clone(), codec.clone(), None, terms, State::Closed);
-        core.session = session.map(|session| session.shared().mark());
         core.install(executed)?;
         Ok(core)
     }
@@ -133,10 +132,8 @@ impl Core {
         codec: &CodecOptions,
         terms: Terms,
         executed: &mut Executed,
-        session: Option<&ClientSession>,
     ) -> Result<Self> {
         let mut core = Self::new(client.clone(), codec.clone(), None, terms, State::Closed);
-        core.session = session.map(|session| session.shared().mark());
         if let (Some(body), Some(home)) = (executed.body.clone(), executed.home.take()) {
             core.settle(&body, home)?;
         }
@@ -162,7 +159,6 @@ impl Core {
             codec,
             origin,
             terms,
-            session: None,
             state,
             namespace: None,
             server: None,
@@ -176,7 +172,7 @@ impl Core {
     /// Whether the cursor lives in this session, which has not ended.
     pub(super) fn check_session(&self, session: &ClientSession) -> Result<()> {
         session.check_usable_by(&self.client)?;
-        match self.session.as_ref().is_some_and(|own| own.is_of(session.shared())) {
+        match self.terms.session.as_ref().is_some_and(|own| own.is_of(session.shared())) {
             true => Ok(()),
             false => Err(Error::invalid_argument("session", "the cursor was opened in another session: pass that one")),
         }
@@ -204,15 +200,14 @@ impl Core {
 
     pub(super) fn id(&self) -> Option<i64> {
         match &self.state {
-            State::Unstarted | State::Fetching(_, 0) => None,
-            State::Open(place) => Some(place.id),
-            State::Fetching(_, id) => Some(*id),
+            State::Unstarted | State::Fetching { id: 0, .. } => None,
+            State::Open(Place { id, .. }) | State::Fetching { id, .. } | State::Failed { id, .. } => Some(*id),
             State::Closed => Some(0),
         }
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        !self.batch.is_empty() || !matches!(self.state, State::Closed)
+        !self.batch.is_empty() || !matches!(self.state, State::Closed | State::Failed { .. })
     }
 
     pub(super) fn current(&self) -> Option<&Bytes> {
@@ -263,7 +258,7 @@ impl Core {
     fn poll_fetch(&mut self, cx: &mut Context<'_>, patient: bool) -> Poll<Result<bool>> {
         let patient = patient && self.terms.cursor_type != CursorType::Tailable;
         loop {
-            if let State::Fetching(fetch, _) = &mut self.state {
+            if let State::Fetching { fetch, .. } = &mut self.state {
                 let fetched = ready!(fetch.as_mut().poll(cx));
                 let arrived = self.arrive(fetched)?;
                 if arrived || !patient {
@@ -275,13 +270,17 @@ impl Core {
             }
             match std::mem::replace(&mut self.state, State::Closed) {
                 State::Closed => return Poll::Ready(Ok(false)),
+                failed @ State::Failed { .. } => {
+                    self.state = failed;
+                    return Poll::Ready(Ok(false));
+                }
                 State::Open(place) if self.is_at_limit() => {
                     self.owe(place.id, place.session, place.lease);
                     return Poll::Ready(Ok(false));
                 }
                 State::Open(place) => self.fetch_more(place)?,
                 State::Unstarted => self.fetch_first()?,
-                fetching @ State::Fetching(..) => self.state = fetching,
+                fetching @ State::Fetching { .. } => self.state = fetching,
             }
         }
     }
@@ -291,7 +290,7 @@ impl Core {
         if matches!(self.state, State::Unstarted) {
             let prepared = self.prepare_first()?;
             let fetched = self.client.execute(prepared).await;
-            self.arrive(fetched)?;
+            self.arrive((fetched, None))?;
         }
         Ok(())
     }
@@ -301,15 +300,16 @@ impl Core {
             return Err(Error::invalid_operation("only the cursor of a find can be started"));
         };
         let prepared = origin.prepare(None)?;
-        let Terms { budget, timing, operation_id, .. } = Terms::of(&prepared);
-        (self.terms.budget, self.terms.timing, self.terms.operation_id) = (budget, timing, operation_id);
+        let Terms { budget, timing, operation_id, session, .. } = Terms::of(&prepared);
+        self.terms = Terms { budget, timing, operation_id, session, ..std::mem::take(&mut self.terms) };
         Ok(prepared)
     }
 
     fn fetch_first(&mut self) -> Result<()> {
         let prepared = self.prepare_first()?;
         let client = self.client.clone();
-        self.state = State::Fetching(Box::pin(async move { client.execute(prepared).await }), 0);
+        let fetch = Box::pin(async move { (client.execute(prepared).await, None) });
+        self.state = State::Fetching { fetch, id: 0, bound: false };
         Ok(())
     }
 
@@ -322,14 +322,13 @@ impl Core {
                 return Err(error);
             }
         };
-        let client = self.client.clone();
+        let (client, bound) = (self.client.clone(), lease.is_some());
         let fetch = async move {
-            match client.run(prepared, session, lease).await? {
-                Ended::Done(executed) => Ok(executed),
-                Ended::TooLarge { .. } => Err(Error::invalid_operation("the server's limits are too small")),
-            }
+            let mut pin = lease;
+            let fetched = client.execute_in(prepared, session, &mut pin).await;
+            (fetched, pin)
         };
-        self.state = State::Fetching(Box::pin(fetch), id);
+        self.state = State::Fetching { fetch: Box::pin(fetch), id, bound };
         Ok(())
     }
 
@@ -346,25 +345,40 @@ impl Core {
             batch_size: GetMore::batch_size(terms.limit, self.retrieved, terms.batch_size),
             max_time: terms.max_time,
             comment,
-            exhaust: false,
+            exhaust: terms.cursor_type == CursorType::Exhaust,
         };
         let (request, properties) = (command.request()?, command.properties());
-        let session = self.session.as_ref().and_then(SessionMark::session);
+        let session = terms.session.as_ref().and_then(SessionMark::session);
         Ok(Prepared::for_cursor(request, properties, server, budget, terms.operation_id, session))
     }
 
-    fn arrive(&mut self, fetched: Result<Executed>) -> Result<bool> {
-        let id = self.id().unwrap_or(0);
-        self.state = State::Closed;
+    fn arrive(&mut self, (fetched, pin): Fetched) -> Result<bool> {
+        let (id, bound) = match std::mem::replace(&mut self.state, State::Closed) {
+            State::Fetching { id, bound, .. } => (id, bound),
+            _ => (0, false),
+        };
         match fetched.and_then(|executed| self.install(executed)) {
             Ok(()) => Ok(!self.batch.is_empty()),
             Err(error) if self.is_tailable() && matches!(error.kind(), ErrorKind::CursorNotFound(_)) => Ok(false),
             Err(error) => {
                 if id != 0 && !matches!(error.kind(), ErrorKind::CursorNotFound(_)) {
-                    self.owe_after(&error, id);
+                    self.fail(&error, id, bound, pin);
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// A command has failed, and the server may still have the cursor. One that is bound to a connection keeps it until it
+    /// is closed, as behind load balancers it is specified.
+    fn fail(&mut self, error: &Error, id: i64, bound: bool, pin: Option<Lease>) {
+        match pin {
+            Some(lease) if lease.is_usable() || lease.info().service_id.is_some() => {
+                self.state = State::Failed { id, lease };
+            }
+            _ if !bound => self.owe_after(error, id),
+            // With the connection the cursor has ended, or whoever has the connection ends it.
+            _ => {}
         }
     }
 
@@ -427,18 +441,40 @@ impl Core {
     pub(super) async fn close(&mut self, within: Option<Duration>) {
         self.batch = Batch::empty();
         match std::mem::replace(&mut self.state, State::Closed) {
-            State::Open(Place { id, session, lease, .. }) => {
-                let killed = match self.prepare_kill(id, within) {
-                    Ok(prepared) => self.client.run(prepared, session, lease).await.map(drop),
-                    Err(error) => Err(error),
-                };
-                if killed.is_err() {
-                    self.owe(id, None, None);
-                }
-            }
-            State::Fetching(fetch, id) => {
+            State::Open(Place { id, session, lease, .. }) => self.kill(id, session, lease, within).await,
+            State::Failed { id, lease } => self.kill(id, None, Some(lease), within).await,
+            fetching @ State::Fetching { .. } => self.give_up(fetching),
+            State::Unstarted | State::Closed => {}
+        }
+    }
+
+    /// Has the server close the cursor. Where that takes the connection which the cursor is bound to, and that cannot be
+    /// used any more, giving it up does it.
+    async fn kill(&mut self, id: i64, session: Option<HeldSession>, lease: Option<Lease>, within: Option<Duration>) {
+        let bound = lease.is_some();
+        if lease.as_ref().is_some_and(|lease| !lease.is_usable()) {
+            return;
+        }
+        let mut pin = lease;
+        let killed = match self.prepare_kill(id, within) {
+            Ok(prepared) => self.client.execute_in(prepared, session, &mut pin).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if killed.is_err() && !bound {
+            self.owe(id, None, None);
+        }
+    }
+
+    /// Leaves everything to the driver.
+    fn give_up(&self, state: State) {
+        match state {
+            State::Open(Place { id, session, lease, .. }) => self.owe(id, session, lease),
+            State::Failed { id, lease } => self.owe(id, None, Some(lease)),
+            State::Fetching { fetch, id, bound } => {
+                // First the command on its way is given up, so that its session is free again. If it has the connection
+                // that the cursor is bound to, whoever gets that next has the cursor closed.
                 drop(fetch);
-                if id != 0 {
+                if id != 0 && !bound {
                     self.owe(id, None, None);
                 }
             }
@@ -452,7 +488,7 @@ impl Core {
         };
         let kill = mongo_actors_protocol::command::KillCursors { namespace, cursors: &[id] };
         let (request, properties) = (kill.request()?, kill.properties());
-        let session = self.session.as_ref().and_then(SessionMark::session);
+        let session = self.terms.session.as_ref().and_then(SessionMark::session);
         let limit = within.or(self.terms.timing.timeout).map(|limit| Budget::beginning_at(Instant::now(), Some(limit)));
         let budget = limit.or(timeout::current()).unwrap_or_default();
         Ok(Prepared::for_cursor(request, properties, server, budget, self.terms.operation_id, session))
@@ -472,17 +508,8 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Open(Place { id, session, lease, .. }) => self.owe(id, session, lease),
-            State::Fetching(fetch, id) => {
-                // First the command on its way is given up, so that its session is free again.
-                drop(fetch);
-                if id != 0 {
-                    self.owe(id, None, None);
-                }
-            }
-            State::Unstarted | State::Closed => {}
-        }
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        self.give_up(state);
     }
 }
 

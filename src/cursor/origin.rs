@@ -38,8 +38,8 @@ impl FindOrigin {
     }
 
     pub(crate) fn terms(&self, prepared: &Prepared) -> Terms {
-        let Terms { budget, timing, operation_id, .. } = Terms::of(prepared);
-        Terms { budget, timing, operation_id, ..self.first_terms() }
+        let Terms { budget, timing, operation_id, session, .. } = Terms::of(prepared);
+        Terms { budget, timing, operation_id, session, ..self.first_terms() }
     }
 
     /// The terms before anything was prepared.
@@ -57,10 +57,14 @@ impl FindOrigin {
 
     pub(crate) fn prepare(&self, session: Option<&ClientSession>) -> Result<Prepared> {
         let filter = self.filter.as_ref().map_err(Clone::clone)?;
-        if self.options.cursor_type == Some(CursorType::Exhaust) {
+        if self.options.cursor_type == Some(CursorType::Exhaust)
+            && self.collection.client().options().load_balanced
+            && session.is_some_and(ClientSession::in_transaction)
+        {
             return Err(Error::invalid_argument(
                 "cursor_type",
-                "this build of the driver does not stream cursors: leave it at NonTailable",
+                "behind a load balancer a transaction has one connection, which an exhaust cursor would keep from it: \
+                 use a cursor of another type",
             ));
         }
         if self.options.no_cursor_timeout == Some(true) && session.is_none() {

@@ -47,15 +47,6 @@ fn ids(documents: &[Document]) -> Vec<i32> {
 }
 
 #[tokio::test]
-async fn a_cursor_that_cannot_be_streamed_is_refused_by_name() {
-    let server = numbers(8).start().await.unwrap();
-    let numbers = collection(&server).await;
-    let error = numbers.find(doc! {}).cursor_type(CursorType::Exhaust).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::InvalidArgument { .. }) && error.to_string().contains("cursor_type"));
-    assert!(server.received_named("find").is_empty());
-}
-
-#[tokio::test]
 async fn every_way_of_reading_gives_the_same_documents() {
     let server = numbers(8).start().await.unwrap();
     let numbers = collection(&server).await;

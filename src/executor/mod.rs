@@ -18,7 +18,7 @@ use std::{
 };
 
 use bson::RawDocument;
-use mongo_actors_engine::{HeldSession, Lease, Limits, Operation, SessionUse, SharedSession};
+use mongo_actors_engine::{HeldSession, Lease, Limits, Operation, SessionMark, SessionUse, SharedSession};
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{Command, Criteria, Properties, ReadConcernUse, Request},
@@ -119,11 +119,6 @@ impl<'a> Call<'a> {
         Self { session, ..self }
     }
 
-    /// The application's session, if the operation was given one.
-    pub(crate) fn given_session(&self) -> Option<&'a ClientSession> {
-        self.session
-    }
-
     /// Which servers to ask unless the operation says otherwise, whatever it inherits.
     pub(crate) fn inherited_criteria(self, criteria: &'a SelectionCriteria) -> Self {
         Self { selection_criteria: criteria, ..self }
@@ -216,6 +211,7 @@ impl<'a> Call<'a> {
         operation.timed = budget.is_set();
         // With a time budget, what is left of it takes the place of the limit.
         operation.max_time = properties.max_time.filter(|_| budget == Budget::Unset);
+        operation.exhaust = properties.exhaust;
         operation.requirements = properties.requirements;
         operation.operation_id = self.client.engine().next_operation_id();
         if tracing::enabled!(target: "mongo_actors::command", tracing::Level::DEBUG) {
@@ -291,6 +287,11 @@ impl Prepared {
         Self { operation, retry, budget, timing, session: None, missing_namespace_is_success }
     }
 
+    /// Tells the application's session that it runs in.
+    pub(crate) fn session_mark(&self) -> Option<SessionMark> {
+        self.session.as_ref().map(SharedSession::mark)
+    }
+
     /// The same operation with another part of its documents, split by `limits`.
     pub(crate) fn with_request(&self, request: Request, limits: Limits) -> Self {
         let operation = Operation { request, limits: Some(limits), ..self.operation.clone() };
@@ -324,6 +325,7 @@ impl Prepared {
     ) -> Self {
         let mut operation = Operation::new(request, SelectionCriteria::Address(server.clone()));
         operation.max_time = properties.max_time;
+        operation.exhaust = properties.exhaust;
         operation.deadline = budget.deadline();
         operation.timed = budget.is_set();
         // Of a getMore it would be the time that the server waits for data; it is lowered where that was asked for.
@@ -346,7 +348,18 @@ pub(crate) fn require(body: Option<&ReplyBody>) -> Result<&RawDocument> {
 impl Client {
     /// Executes an operation whose size does not depend on limits.
     pub(crate) async fn execute(&self, prepared: Prepared) -> Result<Executed> {
-        match self.run(prepared, None, None).await? {
+        self.execute_in(prepared, None, &mut None).await
+    }
+
+    /// The same for a cursor's command, in the session and on the connection that the cursor has. The connection comes
+    /// back with the result, or, if the operation failed, stays in `pin`.
+    pub(crate) async fn execute_in(
+        &self,
+        prepared: Prepared,
+        session: Option<HeldSession>,
+        pin: &mut Option<Lease>,
+    ) -> Result<Executed> {
+        match self.run_in(prepared, session, pin).await? {
             Ended::Done(executed) => Ok(executed),
             Ended::TooLarge { .. } => Err(Error::new(ErrorKind::InvalidOperation {
                 reason: "the server accepts less at a time than the command has".into(),
@@ -354,22 +367,21 @@ impl Client {
         }
     }
 
-    /// Executes an operation, in the session and on the connection that the driver has for it.
-    pub(crate) async fn run(
-        &self,
-        prepared: Prepared,
-        session: Option<HeldSession>,
-        lease: Option<Lease>,
-    ) -> Result<Ended> {
+    /// Executes an operation, or finds that it is too large.
+    pub(crate) async fn run(&self, prepared: Prepared) -> Result<Ended> {
+        self.run_in(prepared, None, &mut None).await
+    }
+
+    async fn run_in(&self, prepared: Prepared, session: Option<HeldSession>, pin: &mut Option<Lease>) -> Result<Ended> {
         let Prepared { operation, retry, budget, session: explicit, missing_namespace_is_success, .. } = prepared;
         let command = operation.request.name.clone();
         let facts = Facts { command, retry, budget, missing_namespace_is_success };
         if let Some(explicit) = explicit {
-            return Box::pin(session::run(self, facts, operation, &explicit)).await;
+            return Box::pin(session::run(self, facts, operation, &explicit, pin)).await;
         }
-        match self.engine().execute_in(operation, session, lease).await {
+        match self.engine().execute_in(operation, session, pin.take()).await {
             Ok(Ok(reply)) => Ok(Ended::Done(Executed::new(reply, facts, None))),
-            failed => Box::pin(recovery::recover(self, facts, failed, None)).await,
+            failed => Box::pin(recovery::recover(self, facts, failed, None, pin)).await,
         }
     }
 }

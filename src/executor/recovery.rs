@@ -1,6 +1,6 @@
 //! The long path: an attempt has failed.
 
-use mongo_actors_engine::{Answer, Cause, Failure, HeldSession, Summary, Unanswered};
+use mongo_actors_engine::{Answer, Cause, Failure, HeldSession, Lease, Summary, Unanswered};
 use mongo_actors_protocol::{
     error::{CommandError, Labels},
     retry::{Decision, OperationKind, Outcome, RetryPlan},
@@ -18,12 +18,14 @@ struct Reported {
     labels: Labels,
 }
 
-/// Repeats the operation as long as its retry plan says so. `answer` is that of the first attempt.
+/// Repeats the operation as long as its retry plan says so. `answer` is that of the first attempt. A connection that
+/// belongs to the operation's cursor is in `pin` between attempts, and stays there when none is left.
 pub(super) async fn recover(
     client: &Client,
     facts: Facts,
     mut answer: std::result::Result<Answer, Unanswered>,
     mut within: Option<&mut Within>,
+    pin: &mut Option<Lease>,
 ) -> Result<Ended> {
     let mut plan = RetryPlan::new(facts.retry, *client.retry_options(), facts.budget);
     let mut attempts = Vec::new();
@@ -33,7 +35,10 @@ pub(super) async fn recover(
                 let history = History { attempts, outcome: Outcome::NotSent, labels: Labels::new() };
                 return Ok(Ended::Done(Executed::new(reply, facts, Some(Box::new(history)))));
             }
-            Ok(Err(setback)) => setback,
+            Ok(Err(mut setback)) => {
+                *pin = setback.lease.take();
+                setback
+            }
             Err(Unanswered) => {
                 let labels = within.map(|within| within.label_of_timeout()).unwrap_or_default();
                 return Err(unanswered(&facts, attempts).with_labels(&labels));
@@ -67,7 +72,8 @@ pub(super) async fn recover(
             None => None,
         };
         let (attempting, lease) = lent.unzip();
-        answer = client.engine().repeat(*setback, plan.deprioritized().to_vec(), lease.flatten()).await;
+        let lease = lease.flatten().or_else(|| pin.take());
+        answer = client.engine().repeat(*setback, plan.deprioritized().to_vec(), lease).await;
         drop(attempting);
     }
 }

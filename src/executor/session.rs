@@ -90,14 +90,15 @@ pub(super) async fn run(
     facts: Facts,
     mut operation: Operation,
     session: &SharedSession,
+    pin: &mut Option<Lease>,
 ) -> Result<Ended> {
     let mut within = Within::begin(session, &facts, &operation)?;
     let (attempting, lease) = within.lend(&mut operation).await?;
-    let answer = client.engine().execute_in(operation, None, lease).await;
+    let answer = client.engine().execute_in(operation, None, lease.or_else(|| pin.take())).await;
     drop(attempting);
     let result = match answer {
         Ok(Ok(reply)) => Ok(Ended::Done(Executed::new(reply, facts, None))),
-        failed => recovery::recover(client, facts, failed, Some(&mut within)).await,
+        failed => recovery::recover(client, facts, failed, Some(&mut within), pin).await,
     };
     within.end();
     result

@@ -11,6 +11,11 @@ impl ClientSession {
         self.shared.with(|state| state.transaction.pinned().cloned())
     }
 
+    /// Whether the transaction is pinned to a router, or behind a load balancer to a connection.
+    pub fn is_pinned(&self) -> bool {
+        self.pinned_server().is_some() || self.shared.has_connection()
+    }
+
     /// Whether a network error makes the server session unfit for another use.
     pub fn is_dirty(&self) -> bool {
         self.shared.with(|state| state.server().is_some_and(|server| server.is_dirty()))

@@ -265,6 +265,27 @@ async fn a_record_outside_of_the_domain_is_skipped_and_the_others_count() {
     follower.engine.close(None).await;
 }
 
+/// Prose test 9 of polling: behind a load balancer nobody looks for other hosts.
+#[tokio::test]
+async fn a_load_balancer_is_not_followed() {
+    let (dns, name) = (DnsServer::start().await.unwrap(), "_mongodb._tcp.test20.test.build.10gen.cc");
+    dns.set_ttl(0);
+    set_records(&dns, name, &[27017]);
+    dns.txt("test20.test.build.10gen.cc", &["loadBalanced=true"]);
+    let uri = "mongodb+srv://test20.test.build.10gen.cc/?tls=false";
+    let mut follower = Follower::start(&dns, uri, false).await;
+    expect(&mut follower, &[27017]).await;
+    assert!(!follower.polls(), "somebody follows the records");
+    follower.engine.close(None).await;
+
+    // Elsewhere somebody does from the moment that the hosts are known.
+    let dns = test1().await;
+    let mut other = Follower::start(&dns, "mongodb+srv://test1.test.build.10gen.cc/?tls=false", false).await;
+    expect(&mut other, &[27017, 27018]).await;
+    assert!(other.polls());
+    other.engine.close(None).await;
+}
+
 /// Prose tests 10 to 12 of polling.
 #[tokio::test]
 async fn no_more_hosts_than_asked_for() {

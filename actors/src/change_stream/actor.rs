@@ -135,7 +135,7 @@ impl ChangeStreamActor {
     fn ask_for_more(&mut self, mut cursor: OpenCursor, ctx: &mut Context<Self>) {
         match self.plan.more(&cursor) {
             Ok(operation) => {
-                let (session, lease) = (cursor.session.take(), cursor.lease.take());
+                let (session, lease) = cursor.lend();
                 self.cursor = Some(cursor);
                 self.command(Purpose::More, operation, session, lease, ctx);
             }
@@ -165,6 +165,7 @@ impl ChangeStreamActor {
 
     fn repeat(&mut self, effort: Effort, setback: Setback, ctx: &mut Context<Self>) {
         let (mut ticket, answer) = Ticket::new(setback.operation, self.shared.gate.enter());
+        ticket.lease = setback.lease;
         ticket.session = setback.session;
         ticket.txn_number = setback.txn_number;
         ticket.deprioritized = effort.deprioritized();
@@ -221,7 +222,9 @@ impl ChangeStreamActor {
             Ok((id, Ok(namespace))) if id != 0 => {
                 let (shared, timeout) = (self.shared.clone(), self.plan.timeout);
                 before.into_iter().for_each(OpenCursor::forget);
-                self.cursor = Some(OpenCursor { shared, id, namespace, server, connection, session, lease, timeout });
+                let bound = lease.is_some();
+                self.cursor =
+                    Some(OpenCursor { shared, id, namespace, server, connection, session, lease, bound, timeout });
             }
             Ok((0, _)) => before.into_iter().for_each(OpenCursor::forget),
             // The reader is told by the reply itself what it lacks.
@@ -239,7 +242,10 @@ impl ChangeStreamActor {
         }
     }
 
-    fn gave_up(&mut self, effort: Effort, setback: Setback, ctx: &mut Context<Self>) {
+    fn gave_up(&mut self, effort: Effort, mut setback: Setback, ctx: &mut Context<Self>) {
+        if let Some(cursor) = &mut self.cursor {
+            cursor.lease = setback.lease.take();
+        }
         let wire_version = self.cursor.as_ref().map(|cursor| cursor.connection.max_wire_version);
         let fault = fault_of(&setback.failure, wire_version);
         let deadline = self.reader.as_ref().and_then(|reader| reader.fetch.budget.deadline());

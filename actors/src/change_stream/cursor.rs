@@ -21,14 +21,21 @@ pub(super) struct OpenCursor {
     pub(super) session: Option<HeldSession>,
     /// The connection that it is bound to, unless a command is using it.
     pub(super) lease: Option<Lease>,
+    /// Whether it is bound to a connection. Then whoever has that is the one who can have it killed.
+    pub(super) bound: bool,
     /// That of the stream, which closing it has anew.
     pub(super) timeout: Option<Duration>,
 }
 
 impl OpenCursor {
+    /// Session and connection, for the next command.
+    pub(super) fn lend(&mut self) -> (Option<HeldSession>, Option<Lease>) {
+        (self.session.take(), self.lease.take())
+    }
+
     /// What is to be done to close it. It counts as closed from now on.
     pub(super) fn take_debt(&mut self) -> Option<KillCursors> {
-        if self.id == 0 {
+        if self.id == 0 || (self.bound && self.lease.is_none()) {
             return None;
         }
         let debt = KillCursors::new(self.server.clone(), &self.namespace, std::mem::take(&mut self.id));

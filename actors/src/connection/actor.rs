@@ -12,14 +12,14 @@ use std::{
 use actix::{Actor, ActorFuture, ActorFutureExt, AsyncContext, Handler, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
     auth::credential::AuthMechanism,
-    cmap::{CheckOutError, ConnectionId},
-    command::Envelope,
+    cmap::{CheckOutError, ConnectionId, Purpose},
+    command::{Envelope, Unsupported},
     read_preference::ReadPreference,
     retry::{Retryability, Stage},
     sdam::{FailureKind, FailurePhase, Generation, ServerFailure, ServerType},
     selection::{SelectionCriteria, wire_read_preference},
     session::{ClusterTime, SNAPSHOT_WIRE_VERSION, SessionState},
-    wire::{ReplyBody, ReplyMessage},
+    wire::{ReplyBody, ReplyMessage, WireError},
 };
 
 use super::{
@@ -33,14 +33,16 @@ use super::{
     stamp::Stamp,
 };
 use crate::{
-    connection_pool::{CheckOut, ConnectionDied, ConnectionEstablished, ConnectionPoolActor, DrainStarted},
+    connection_pool::{
+        CheckOut, ConnectionDied, ConnectionEstablished, ConnectionFailed, ConnectionPoolActor, DrainStarted,
+    },
     failure::{Cause, EstablishError, EstablishFault, EstablishStep},
     reaper,
     runtime::{Address, Context, SupervisedActor, clock},
     session_pool::{Equip, SessionPoolActor},
     shared::Shared,
-    ticket::{ConnectionInfo, HeldSession, Reply, SessionUse, Ticket, Turn},
-    topology::{ClusterTimeSeen, EstablishmentFailed, OperationFailed, TopologyActor},
+    ticket::{ConnectionInfo, HeldSession, Lease, Operation, Reply, SessionUse, Ticket, Turn},
+    topology::{ClusterTimeSeen, OperationFailed, TopologyActor},
 };
 
 /// How long a reply that nobody waits for any more may take to arrive.
@@ -65,6 +67,8 @@ pub(crate) struct ConnectionActor {
     link: Option<Link>,
     info: Option<Arc<ConnectionInfo>>,
     exchange: Option<Exchange>,
+    /// The server goes on sending batches: the number of the last one, which the next one answers.
+    stream: Option<i32>,
     /// Lent to operations that have no session of their own.
     session: Option<HeldSession>,
     /// The buffer of the last exchange's tail.
@@ -85,6 +89,7 @@ impl ConnectionActor {
             link: None,
             info: None,
             exchange: None,
+            stream: None,
             session: None,
             tail: Vec::new(),
             time_is_up: false,
@@ -97,24 +102,13 @@ impl ConnectionActor {
         match result {
             Ok(Established { link, info, mechanism }) => {
                 self.mechanism = mechanism;
-                self.generation = info.generation;
                 let info = Arc::new(info);
                 self.link = Some(link);
                 self.info = Some(info.clone());
                 self.plan.pool.do_send(ConnectionEstablished { id: self.id, info, actor: ctx.address() });
                 ctx.spawn(Pump);
             }
-            Err(error) => {
-                let failed = EstablishmentFailed {
-                    pool: self.plan.pool.clone(),
-                    address: self.plan.address.clone(),
-                    id: self.id,
-                    generation: self.generation,
-                    service_id: None,
-                    error,
-                };
-                self.plan.topology.do_send(failed);
-            }
+            Err(error) => self.plan.pool.do_send(ConnectionFailed { id: self.id, error }),
         }
     }
 
@@ -122,6 +116,10 @@ impl ConnectionActor {
     fn run(&mut self, mut ticket: Ticket) {
         if ticket.is_cancelled() {
             return;
+        }
+        if self.stream.is_some() && !ticket.operation.exhaust {
+            // Nobody but the cursor can use the connection before the stream has ended, and the cursor is gone.
+            self.link = None;
         }
         let (Some(info), Some(_)) = (self.info.clone(), self.link.as_ref()) else {
             return self.route_again(ticket);
@@ -140,8 +138,15 @@ impl ConnectionActor {
         self.send(ticket, &info, now);
     }
 
-    /// The server has closed this socket meanwhile; as nothing was sent, another connection will do.
+    /// The server has closed this socket meanwhile; as nothing was sent, another connection will do, unless a cursor or a
+    /// transaction was bound to this one.
     fn route_again(&self, mut ticket: Ticket) {
+        if let Some(lease) = ticket.lease.as_mut().filter(|lease| lease.purpose() != Purpose::Operation) {
+            lease.mark_broken();
+            ticket.stage = Stage::CheckedOut;
+            let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection");
+            return ticket.fail(Cause::Network(Arc::new(error)));
+        }
         if let Some(mut lease) = ticket.lease.take() {
             lease.mark_broken();
         }
@@ -183,12 +188,17 @@ impl ConnectionActor {
         }
         let shared = self.plan.shared.clone();
         let Some(link) = &mut self.link else { return };
-        let mut exchange = Exchange::new(ticket, link.next_request_id(), tail);
-        let name = &exchange.ticket.operation.request.name;
-        if let Err(error) = link.encode(name, &exchange.message(), info.limits.max_message_size) {
-            let (ticket, tail) = exchange.into_parts();
-            self.tail = tail;
-            return ticket.fail(Cause::Wire(Arc::new(error)));
+        let mut exchange = match self.stream.take() {
+            Some(last) => Exchange::of_stream(ticket, last, tail),
+            None => Exchange::new(ticket, link.next_request_id(), tail),
+        };
+        if exchange.is_unsent() {
+            let name = &exchange.ticket.operation.request.name;
+            if let Err(error) = link.encode(name, &exchange.message(), info.limits.max_message_size) {
+                let (ticket, tail) = exchange.into_parts();
+                self.tail = tail;
+                return ticket.fail(Cause::Wire(Arc::new(error)));
+            }
         }
         exchange.deadline = self.exchange_deadline(&exchange.ticket, now);
         if shared.events.wants_commands() {
@@ -324,9 +334,13 @@ impl ConnectionActor {
         }
     }
 
-    /// Between operations the server has nothing to say but goodbye.
+    /// Between operations the server has nothing to say but goodbye, or further batches, which are left where they are
+    /// until they are wanted.
     fn watch_idle(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
         let Some(link) = &mut self.link else { return Poll::Ready(()) };
+        if self.stream.is_some() {
+            return Poll::Pending;
+        }
         match link.poll_message(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(_) => {
@@ -347,13 +361,22 @@ impl ConnectionActor {
         }
     }
 
-    fn replied(&mut self, exchange: Exchange, reply: ReplyMessage) {
+    fn replied(&mut self, mut exchange: Exchange, reply: ReplyMessage) {
+        let (more, number) = (reply.more_to_come(), reply.request_id);
         let body = reply.body;
         let document = body.as_document();
         let envelope = match Envelope::read(document) {
             Ok(envelope) => envelope,
             Err(error) => return self.break_with(exchange, Cause::Reply(Arc::new(error))),
         };
+        if more && (!envelope.ok || envelope.cursor_id == 0) {
+            // There is no cursor that more could come of.
+            return self.break_with(exchange, Cause::Wire(Arc::new(WireError::UnrequestedReplies)));
+        }
+        if let Some(lease) = &mut exchange.ticket.lease {
+            lease.set_streaming(more);
+        }
+        self.stream = more.then_some(number);
         if let Some(seen) = envelope.cluster_time {
             self.plan.shared.note_cluster_time(seen, |time| self.plan.topology.do_send(ClusterTimeSeen(time)));
         }
@@ -390,8 +413,13 @@ impl ConnectionActor {
             self.session = session.take();
         }
         let server = info.address.clone();
+        let kept = cursor_id != 0 && ticket.lease.as_ref().is_some_and(|lease| keeps_lease(&ticket.operation, lease));
+        let mut lease = ticket.lease.take_if(|_| kept);
+        if let Some(lease) = &mut lease {
+            lease.set_purpose(Purpose::Cursor);
+        }
         // A caller that is gone does not know of the cursor that was opened for it.
-        if let Some(unread) = ticket.succeed(Reply { body, server, connection: info, session, lease: None }) {
+        if let Some(unread) = ticket.succeed(Reply { body, server, connection: info, session, lease }) {
             reaper::owe_cursor_of(&self.plan.shared, unread);
         }
     }
@@ -429,7 +457,7 @@ impl ConnectionActor {
         if !error.is_state_change() {
             return ticket.fail(cause);
         }
-        let failure = self.server_failure(FailureKind::Command(error), cause.to_string(), &info);
+        let failure = server_failure(FailureKind::Command(error), &cause, &ticket, &info);
         self.plan.topology.do_send(OperationFailed { ticket, cause, failure });
     }
 
@@ -461,8 +489,8 @@ impl ConnectionActor {
     fn network_failed(&mut self, exchange: Exchange, error: io::Error) {
         let cause = Cause::Network(Arc::new(error));
         let Some(info) = self.info.clone() else { return };
-        let failure = self.server_failure(FailureKind::Network { timed_out: false }, cause.to_string(), &info);
         let ticket = self.closed_ticket(exchange, &cause);
+        let failure = server_failure(FailureKind::Network { timed_out: false }, &cause, &ticket, &info);
         self.plan.topology.do_send(OperationFailed { ticket, cause, failure });
     }
 
@@ -497,31 +525,25 @@ impl ConnectionActor {
         }
     }
 
-    fn server_failure(&self, kind: FailureKind, message: String, info: &ConnectionInfo) -> ServerFailure {
-        ServerFailure {
-            address: (*info.address).clone(),
-            phase: FailurePhase::AfterHandshakeCompletes,
-            kind,
-            overloaded: false,
-            message: message.into(),
-            generation: info.generation,
-            service_id: info.service_id,
-            max_wire_version: info.max_wire_version,
-        }
-    }
-
     fn recycle(&mut self, exchange: Exchange) -> Ticket {
         let (ticket, tail) = exchange.into_parts();
         self.tail = tail;
         ticket
     }
 
-    /// The caller went away: an unsent command is forgotten, a sent one has its reply read and thrown away.
+    /// The caller went away: an unsent command is forgotten, a sent one has its reply read and thrown away. A stream of
+    /// replies is cut off.
     fn cancel(&mut self) {
         let Some(exchange) = &mut self.exchange else { return };
         if exchange.is_unsent() {
             if let Some(exchange) = self.exchange.take() {
                 drop(self.recycle(exchange));
+            }
+            return;
+        }
+        if exchange.may_be_streamed() {
+            if let Some(exchange) = self.exchange.take() {
+                drop(self.closed_ticket(exchange, &Cause::Abandoned));
             }
             return;
         }
@@ -540,6 +562,31 @@ impl ConnectionActor {
             DeadlineKind::Socket(limit) => Cause::SocketTimeout { waited: limit },
         };
         self.break_with(exchange, cause);
+    }
+}
+
+/// Whether the cursor that the server has opened, or goes on with, stays on the connection. Within a transaction that is
+/// bound to the connection, it is the transaction that keeps it.
+fn keeps_lease(operation: &Operation, lease: &Lease) -> bool {
+    let of_transaction = match &operation.session {
+        SessionUse::Explicit(turn) => lease.binds() && turn.session().is_bound(),
+        SessionUse::Implicit | SessionUse::None => false,
+    };
+    operation.exhaust || (lease.binds() && !of_transaction)
+}
+
+/// What the topology has to know of a failure on this connection. The generation is the one that the pool has for it.
+fn server_failure(kind: FailureKind, cause: &Cause, ticket: &Ticket, info: &ConnectionInfo) -> ServerFailure {
+    let info = ticket.lease.as_ref().map_or(info, |lease| lease.info());
+    ServerFailure {
+        address: (*info.address).clone(),
+        phase: FailurePhase::AfterHandshakeCompletes,
+        kind,
+        overloaded: false,
+        message: cause.to_string().into(),
+        generation: info.generation,
+        service_id: info.service_id,
+        max_wire_version: info.max_wire_version,
     }
 }
 
@@ -570,6 +617,9 @@ fn admit(ticket: &Ticket, info: &ConnectionInfo) -> Result<(), Cause> {
         return Err(Cause::DeadlinePassed);
     }
     operation.check_requirements(info.max_wire_version).map_err(Cause::Unsupported)?;
+    if operation.exhaust && info.server_type == ServerType::Mongos {
+        Unsupported::check_exhaust(info.max_wire_version).map_err(Cause::Unsupported)?;
+    }
     if let SessionUse::Explicit(turn) = &operation.session {
         if !info.has_sessions() {
             return Err(Cause::NoSessions);
@@ -611,8 +661,7 @@ impl Actor for ConnectionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let (shared, address) = (self.plan.shared.clone(), self.plan.address.clone());
-        let establishing = establish::establish(shared, address, self.id, self.generation, self.background);
+        let establishing = establish::establish(self.plan.clone(), self.id, self.generation, self.background);
         ctx.spawn(
             wrap_future::<_, Self>(establishing)
                 .map(|result, actor: &mut Self, ctx: &mut Context<Self>| actor.established(result, ctx)),

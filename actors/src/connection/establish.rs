@@ -3,21 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{
-    address::ServerAddress,
     auth::{conversation::Conversation, credential::AuthMechanism},
     cmap::ConnectionId,
     handshake::{FirstHello, HandshakeReply},
-    sdam::{Generation, HelloReply},
+    sdam::{Generation, HelloReply, ServerType},
 };
 
 use super::{
+    actor::ConnectionPlan,
     authenticate::{authenticate, begin},
     handshake,
     link::Link,
 };
 use crate::{
+    connection_pool::HandshakeCompleted,
     failure::{EstablishError, EstablishFault, EstablishStep},
-    shared::Shared,
     ticket::{ConnectionInfo, Limits},
 };
 
@@ -32,12 +32,13 @@ pub(super) struct Established {
 /// Connects, shakes hands and authenticates. In the `background` each command has the client's `timeoutMS`, if that is
 /// set; else those who wait for the connection have deadlines of their own.
 pub(super) async fn establish(
-    shared: Arc<Shared>,
-    address: Arc<ServerAddress>,
+    plan: Arc<ConnectionPlan>,
     id: ConnectionId,
     generation: Generation,
     background: bool,
 ) -> Result<Established, EstablishError> {
+    let (shared, address) = (plan.shared.clone(), plan.address.clone());
+    let load_balanced = shared.settings.options.load_balanced;
     let mut link = handshake::connect(&shared, &address).await?;
     let command_limit = handshake::operation_timeout(&shared).filter(|_| background);
     let failed = |step, fault| handshake::failed(&address, step, fault);
@@ -52,6 +53,7 @@ pub(super) async fn establish(
         let metadata = shared.metadata.load().document().clone();
         let speculative = guess.as_ref().and_then(Conversation::speculative);
         let mut hello = FirstHello::new(&metadata);
+        hello.load_balanced = load_balanced;
         hello.stable_api = shared.settings.options.server_api.is_some();
         hello.compressors = &shared.settings.compressors;
         hello.speculative_authenticate = speculative.as_deref();
@@ -61,10 +63,14 @@ pub(super) async fn establish(
         (reply, speculative.is_some())
     };
     let document = reply.as_document();
-    let mut read = HandshakeReply::read(document, false).map_err(|error| refused(error.to_string()))?;
+    let mut read = HandshakeReply::read(document, load_balanced).map_err(|error| refused(error.to_string()))?;
     // An answer to what nobody has asked authenticates nobody.
     let answered = read.speculative_authenticate.take().filter(|_| has_guessed);
     let hello = HelloReply::from_document(document).map_err(|error| refused(error.to_string()))?;
+    let service_id = read.service_id.filter(|_| load_balanced);
+    if let Some(service_id) = service_id {
+        plan.pool.do_send(HandshakeCompleted { id, service_id });
+    }
     let credential = credential.filter(|_| !read.arbiter_only);
     let mechanism = credential.map(|credential| match answered {
         Some(_) => Conversation::first_choice(credential),
@@ -88,9 +94,9 @@ pub(super) async fn establish(
         id,
         address,
         generation,
-        service_id: read.service_id,
+        service_id,
         server_connection_id: read.connection_id,
-        server_type: hello.server_type(),
+        server_type: if load_balanced { ServerType::LoadBalancer } else { hello.server_type() },
         max_wire_version: read.max_wire_version,
         limits,
         logical_session_timeout: hello

@@ -14,6 +14,9 @@ use mongo_actors_protocol::{
 use super::link::{Link, LinkFault};
 use crate::ticket::Ticket;
 
+/// The only command of operations whose replies may come as a stream.
+const GET_MORE: &str = "getMore";
+
 /// A command on its way.
 pub(super) struct Exchange {
     pub(super) ticket: Ticket,
@@ -58,6 +61,18 @@ impl Exchange {
         Self { ticket, request_id, started: None, deadline: None, tail, written: 0, draining: false }
     }
 
+    /// The next reply of a stream: the one that answers the reply `last`. There is nothing to be sent for it.
+    pub(super) fn of_stream(mut ticket: Ticket, last: i32, tail: Vec<u8>) -> Self {
+        ticket.stage = Stage::Written;
+        Self::new(ticket, last, tail)
+    }
+
+    /// Whether the server may answer with more than one reply.
+    pub(super) fn may_be_streamed(&self) -> bool {
+        let operation = &self.ticket.operation;
+        operation.exhaust && operation.request.name == GET_MORE
+    }
+
     /// The message, whose head the link has encoded.
     pub(super) fn message(&self) -> MessageParts<'_> {
         let operation = &self.ticket.operation;
@@ -66,6 +81,7 @@ impl Exchange {
             tail: &self.tail,
             sequences: &operation.request.sequences,
             flags: match operation.is_acknowledged() {
+                true if self.may_be_streamed() => MessageFlags::EXHAUST_ALLOWED,
                 true => MessageFlags::NONE,
                 false => MessageFlags::MORE_TO_COME,
             },
@@ -75,7 +91,7 @@ impl Exchange {
 
     /// Whether nothing has left this process yet.
     pub(super) fn is_unsent(&self) -> bool {
-        self.written == 0
+        self.ticket.stage < Stage::Writing
     }
 
     /// Writes what is unwritten, then reads the reply if there is to be one.
@@ -88,7 +104,10 @@ impl Exchange {
             }
         }
         let reply = ready!(link.poll_message(cx))?;
-        reply.check_response_to(self.request_id).and_then(|()| reply.check_is_last()).map_err(LinkFault::Wire)?;
+        reply.check_response_to(self.request_id).map_err(LinkFault::Wire)?;
+        if !self.may_be_streamed() {
+            reply.check_is_last().map_err(LinkFault::Wire)?;
+        }
         Poll::Ready(Ok(Progress::Replied(reply)))
     }
 

@@ -10,8 +10,9 @@ use mongo_actors_protocol::{
 };
 
 use super::messages::{
-    AbandonServer, CheckOut, CheckedIn, ClearPool, ClosePool, ConnectionDied, ConnectionEstablished, ConnectionRefused,
-    Dedicate, DrainStarted, FlushPool, MarkReady, Renew, SurrenderSessions, WarmUp,
+    AbandonServer, CheckOut, CheckedIn, ClearPool, ClosePool, ConnectionDied, ConnectionEstablished, ConnectionFailed,
+    ConnectionRefused, Dedicate, DrainStarted, FlushPool, HandshakeCompleted, MarkReady, Renew, SurrenderSessions,
+    WarmUp,
 };
 use crate::{
     connection::{Abandon, ConnectionActor, ConnectionPlan, Interrupt, Run, SurrenderSession},
@@ -22,8 +23,8 @@ use crate::{
     },
     session_pool::SessionPoolActor,
     shared::{Shared, Token},
-    ticket::{Lease, PooledConnection, Ticket},
-    topology::{ConnectionLost, Execute, PoolRestarted, TopologyActor},
+    ticket::{ConnectionInfo, Lease, PooledConnection, Ticket},
+    topology::{ConnectionLost, EstablishmentFailed, Execute, PoolRestarted, TopologyActor},
 };
 
 /// What a pool is made from.
@@ -264,11 +265,44 @@ impl Handler<ConnectionEstablished> for ConnectionPoolActor {
     type Result = ();
 
     fn handle(&mut self, established: ConnectionEstablished, ctx: &mut Context<Self>) {
-        let ConnectionEstablished { id, info, actor } = established;
+        let ConnectionEstablished { id, mut info, actor } = established;
+        if let Some(origin) = self.pool.as_ref().and_then(|pool| pool.origin(id))
+            && origin.generation != info.generation
+        {
+            info = Arc::new(ConnectionInfo { generation: origin.generation, ..(*info).clone() });
+        }
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.ready = Some(Arc::new(PooledConnection { info, actor, pool: ctx.address() }));
+            let shared = self.plan.shared.clone();
+            connection.ready = Some(Arc::new(PooledConnection { shared, info, actor, pool: ctx.address() }));
         }
         self.tell(ctx, |pool| pool.connection_established(clock::now(), id));
+    }
+}
+
+impl Handler<HandshakeCompleted> for ConnectionPoolActor {
+    type Result = ();
+
+    fn handle(&mut self, HandshakeCompleted { id, service_id }: HandshakeCompleted, ctx: &mut Context<Self>) {
+        self.tell(ctx, |pool| {
+            let _generation = pool.handshake_completed(id, service_id);
+        });
+    }
+}
+
+impl Handler<ConnectionFailed> for ConnectionPoolActor {
+    type Result = ();
+
+    /// Of a connection that the pool has closed meanwhile nobody needs to hear.
+    fn handle(&mut self, ConnectionFailed { id, error }: ConnectionFailed, ctx: &mut Context<Self>) {
+        let Some(origin) = self.pool.as_ref().and_then(|pool| pool.origin(id)) else { return };
+        self.plan.topology.do_send(EstablishmentFailed {
+            pool: ctx.address(),
+            address: self.plan.address.clone(),
+            id,
+            generation: origin.generation,
+            service_id: origin.service_id,
+            error,
+        });
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::Message;
+use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     cmap::{CheckIn, CheckOutError, Clear, ConnectionId, Purpose, Waiter},
     sdam::PoolGenerations,
@@ -54,6 +55,22 @@ pub(crate) struct Dedicate {
     pub(crate) purpose: Purpose,
 }
 
+/// A connection has shaken hands with a service behind a load balancer, and goes on to authenticate.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct HandshakeCompleted {
+    pub(crate) id: ConnectionId,
+    pub(crate) service_id: ObjectId,
+}
+
+/// A connection could not be established. The topology hears of it next.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ConnectionFailed {
+    pub(crate) id: ConnectionId,
+    pub(crate) error: EstablishError,
+}
+
 /// A connection is ready for commands.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -63,7 +80,7 @@ pub(crate) struct ConnectionEstablished {
     pub(crate) actor: Address<ConnectionActor>,
 }
 
-/// A connection could not be established. Comes from the topology, behind the `Clear` that it may have caused.
+/// A connection could not be established. Comes back from the topology, behind the `Clear` that it may have caused.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct ConnectionRefused {

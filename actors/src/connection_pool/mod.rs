@@ -2,7 +2,7 @@
 //!
 //! Accepts: check-outs, check-ins, what connections and the topology report.
 //! Sends: tickets with their lease to connections; refusals to callers; tickets back to the topology when the server is
-//! silent and a newer primary known; crashed connections to the topology.
+//! silent and a newer primary known; crashed connections, and those that could not be established, to the topology.
 //! Owns: the pool machine of the connection pooling specification and the lifelines of the connections.
 //! Invariant: every check-out is answered exactly once, and no connection outlives its place in the pool.
 //! If it dies: restarted paused, a generation up; its queue is answered, its connections end, a check is asked for.
@@ -12,6 +12,7 @@ mod messages;
 
 pub(crate) use actor::{ConnectionPoolActor, PoolPlan};
 pub(crate) use messages::{
-    AbandonServer, CheckOut, CheckedIn, ClearPool, ClosePool, ConnectionDied, ConnectionEstablished, ConnectionRefused,
-    Dedicate, DrainStarted, FlushPool, MarkReady, Renew, SurrenderSessions, WarmUp,
+    AbandonServer, CheckOut, CheckedIn, ClearPool, ClosePool, ConnectionDied, ConnectionEstablished, ConnectionFailed,
+    ConnectionRefused, Dedicate, DrainStarted, FlushPool, HandshakeCompleted, MarkReady, Renew, SurrenderSessions,
+    WarmUp,
 };

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     runtime::{Context, SupervisedActor, clock},
     shared::{Gate, Shared, Token},
-    ticket::{Reply, Ticket},
+    ticket::{Reply, Setback, Ticket},
     topology::Execute,
 };
 
@@ -90,6 +90,15 @@ pub(crate) fn owe_cursor_of(shared: &Shared, unread: Reply) {
     }
 }
 
+/// Has the cursor killed that this operation was for, if it is bound to a connection: its caller went away before it
+/// failed, and nobody else can reach it.
+pub(crate) fn owe_cursor_of_failed(setback: Setback) {
+    let Some(shared) = setback.lease.as_ref().map(|lease| lease.shared().clone()) else { return };
+    if let Some(debt) = KillCursors::of_failed(setback) {
+        owe(&shared, debt);
+    }
+}
+
 /// Kills cursors that nobody will read any more, and aborts transactions that nobody will commit.
 pub(crate) struct ReaperActor {
     shared: Arc<Shared>,
@@ -132,6 +141,9 @@ impl ReaperActor {
 
     /// Sends the command. Whether it succeeds changes nothing, but the session must not be used before it ends.
     fn kill(&self, mut debt: KillCursors) {
+        if debt.is_lost() {
+            return;
+        }
         let Some(operation) = debt.operation(clock::now(), PATIENCE) else { return };
         let Some(topology) = self.shared.topology.load_full() else { return };
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());

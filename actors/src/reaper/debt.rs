@@ -13,7 +13,7 @@ use mongo_actors_protocol::{
 
 use crate::{
     shared::Token,
-    ticket::{HeldSession, Lease, Operation, Reply, SharedSession},
+    ticket::{HeldSession, Lease, Operation, Reply, Setback, SharedSession},
 };
 
 /// A cursor that is still open on its server and that nobody will read any more.
@@ -54,6 +54,22 @@ impl KillCursors {
         let namespace: Namespace = cursor.get_str("ns").ok()?.parse().ok()?;
         let (session, lease) = (reply.session, reply.lease);
         Some(Self { session, lease, ..Self::new(reply.server, &namespace, cursor_id) })
+    }
+
+    /// The debt of an operation that has failed unheard, and that was for a cursor which keeps its connection.
+    pub(super) fn of_failed(setback: Setback) -> Option<Self> {
+        let Setback { operation, session, lease, .. } = setback;
+        let lease = lease.filter(Lease::is_usable)?;
+        let request = operation.request;
+        let cursor_id = request.body.get_i64("getMore").ok()?;
+        let namespace = Namespace::new(request.database, request.body.get_str("collection").ok()?);
+        let server = lease.info().address.clone();
+        Some(Self { session, lease: Some(lease), ..Self::new(server, &namespace, cursor_id) })
+    }
+
+    /// Whether the connection that the cursor is bound to cannot be used any more: its end is the cursor's.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| !lease.is_usable())
     }
 
     /// The operation that pays the debt; none if it cannot be expressed. `patience` counts where there is no timeout.

@@ -12,6 +12,6 @@ mod abort;
 mod actor;
 mod debt;
 
-pub(crate) use actor::{Ledger, ReaperActor, Settle, owe, owe_cursor_of};
+pub(crate) use actor::{Ledger, ReaperActor, Settle, owe, owe_cursor_of, owe_cursor_of_failed};
 pub(crate) use debt::AbandonSession;
 pub use debt::KillCursors;

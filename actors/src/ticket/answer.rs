@@ -53,6 +53,9 @@ pub struct Setback {
     pub txn_number: Option<i64>,
     /// As it was given.
     pub deprioritized: Vec<ServerAddress>,
+    /// The connection, if it belongs to the cursor that the operation was for. A usable one has the cursor at its other
+    /// end.
+    pub lease: Option<Lease>,
 }
 
 /// The answer that an operation in flight will have.
@@ -92,10 +95,12 @@ impl Future for Pending {
 }
 
 impl Drop for Pending {
-    /// An answer that has come and was not looked at may have opened a cursor.
+    /// An answer that has come and was not looked at may have opened a cursor, or left one open.
     fn drop(&mut self) {
-        if let Ok(Ok(unread)) = self.answer.try_recv() {
-            reaper::owe_cursor_of(&self.shared, unread);
+        match self.answer.try_recv() {
+            Ok(Ok(unread)) => reaper::owe_cursor_of(&self.shared, unread),
+            Ok(Err(unread)) => reaper::owe_cursor_of_failed(*unread),
+            Err(_) => {}
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use mongo_actors_protocol::{
+    cmap::Purpose,
     command::Envelope,
     retry::Stage,
     sdam::ServerDescription,
@@ -118,6 +119,17 @@ impl SharedSession {
         let number = inner.turns;
         inner.user = User::Waiting { turn: number, leased: false };
         Some(Turn { session: self.clone(), number, ending })
+    }
+
+    /// Whether it keeps a connection, for a transaction behind a load balancer.
+    #[doc(hidden)]
+    pub fn has_connection(&self) -> bool {
+        self.lock().pinned.is_some()
+    }
+
+    /// Whether its transaction is, or may come to be, bound to one connection.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.with(|state| state.transaction.is_bound())
     }
 
     /// An operation other than commit and abort begins; see
@@ -279,8 +291,13 @@ impl Turn {
             // Given up before a connection took it up.
             _ => return drop(inner),
         }
-        if lease.as_ref().is_some_and(Lease::binds_transactions) && inner.state.transaction.is_bound() {
-            inner.pinned = lease.take();
+        let transaction = &inner.state.transaction;
+        let (begins, goes_on) = (transaction.is_active(), transaction.is_bound());
+        // The repetition of a commit elsewhere binds nothing any more.
+        let stays = |lease: &Lease| begins || (goes_on && lease.purpose() == Purpose::Transaction);
+        if let Some(mut bound) = lease.take_if(|lease| lease.binds() && stays(lease)) {
+            bound.set_purpose(Purpose::Transaction);
+            inner.pinned = Some(bound);
         }
         inner.user = User::Nobody;
         if inner.ended {

@@ -14,6 +14,7 @@ use crate::{
     connection::ConnectionActor,
     connection_pool::{CheckedIn, ConnectionPoolActor, Dedicate},
     runtime::Address,
+    shared::Shared,
 };
 
 /// What a connection's handshake told.
@@ -54,6 +55,7 @@ impl ConnectionInfo {
 
 /// A connection as its pool hands it out.
 pub(crate) struct PooledConnection {
+    pub(crate) shared: Arc<Shared>,
     pub(crate) info: Arc<ConnectionInfo>,
     pub(crate) actor: Address<ConnectionActor>,
     pub(crate) pool: Address<ConnectionPoolActor>,
@@ -63,11 +65,14 @@ pub(crate) struct PooledConnection {
 pub struct Lease {
     connection: Arc<PooledConnection>,
     condition: CheckIn,
+    purpose: Purpose,
+    /// The server goes on sending batches of a cursor by itself.
+    streaming: bool,
 }
 
 impl Lease {
     pub(crate) fn new(connection: Arc<PooledConnection>) -> Self {
-        Self { connection, condition: CheckIn::Reusable }
+        Self { connection, condition: CheckIn::Reusable, purpose: Purpose::Operation, streaming: false }
     }
 
     /// What is known of the connection.
@@ -75,14 +80,37 @@ impl Lease {
         &self.connection.info
     }
 
-    /// Whether a transaction that begins on this connection must stay on it: it leads through a load balancer.
-    pub(crate) fn binds_transactions(&self) -> bool {
-        self.connection.info.service_id.is_some() && matches!(self.condition, CheckIn::Reusable)
+    /// Whether a cursor or a transaction that begins on this connection must stay on it: it leads through a load
+    /// balancer.
+    pub(crate) fn binds(&self) -> bool {
+        self.connection.info.service_id.is_some() && self.is_usable()
+    }
+
+    /// Whether a command can be sent on the connection, as far as its holder knows.
+    pub fn is_usable(&self) -> bool {
+        self.condition == CheckIn::Reusable && !self.streaming
+    }
+
+    /// What the connection is held for.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
     }
 
     /// Says what the connection is held for from now on.
-    pub fn set_purpose(&self, purpose: Purpose) {
-        self.connection.pool.do_send(Dedicate { id: self.connection.info.id, purpose });
+    pub fn set_purpose(&mut self, purpose: Purpose) {
+        if std::mem::replace(&mut self.purpose, purpose) != purpose {
+            self.connection.pool.do_send(Dedicate { id: self.connection.info.id, purpose });
+        }
+    }
+
+    /// Says whether the server sends further batches without being asked. While it does, nobody else can use the
+    /// connection.
+    pub(crate) fn set_streaming(&mut self, streaming: bool) {
+        self.streaming = streaming;
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.connection.shared
     }
 
     pub(crate) fn actor(&self) -> &Address<ConnectionActor> {
@@ -97,7 +125,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.connection.pool.do_send(CheckedIn { id: self.connection.info.id, condition: self.condition });
+        let condition = if self.streaming { CheckIn::Broken } else { self.condition };
+        self.connection.pool.do_send(CheckedIn { id: self.connection.info.id, condition });
     }
 }
 

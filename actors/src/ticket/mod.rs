@@ -22,6 +22,7 @@ use std::{
 
 use mongo_actors_protocol::{
     address::ServerAddress,
+    cmap::Purpose,
     retry::{Retryability, Stage},
     sdam::ServerDescription,
 };
@@ -41,6 +42,7 @@ pub(crate) use self::{
 };
 use crate::{
     failure::{Cause, Failure},
+    reaper,
     runtime::clock,
     shared::GatePass,
 };
@@ -131,7 +133,7 @@ impl Ticket {
     pub(crate) fn succeed(mut self, reply: Reply) -> Option<Reply> {
         let mut slip = self.0.take()?;
         drop(slip.load.take());
-        slip.return_lease();
+        drop(slip.return_lease());
         slip.reply.send(Ok(reply)).err()?.ok()
     }
 
@@ -144,13 +146,16 @@ impl Ticket {
 }
 
 impl Slip {
-    /// Gives the connection back, and the explicit session, which may keep the connection.
-    fn return_lease(&mut self) {
+    /// Gives the connection back, and the explicit session, which may keep the connection. That of a cursor is returned:
+    /// it is the cursor's.
+    fn return_lease(&mut self) -> Option<Lease> {
+        let of_cursor = self.lease.take_if(|lease| lease.purpose() == Purpose::Cursor);
         let lease = self.lease.take();
         match &self.operation.session {
             SessionUse::Explicit(turn) => turn.conclude(self.stage, lease),
             SessionUse::Implicit | SessionUse::None => drop(lease),
         }
+        of_cursor
     }
 
     fn fail(mut self: Box<Self>, cause: Cause) {
@@ -161,7 +166,7 @@ impl Slip {
             lease.mark_broken();
         }
         drop(self.load.take());
-        self.return_lease();
+        let lease = self.return_lease();
         let failure = Failure { cause, server: self.server.take(), connection, stage: self.stage };
         let setback = Setback {
             failure,
@@ -169,8 +174,11 @@ impl Slip {
             session: self.session,
             txn_number: self.txn_number,
             deprioritized: self.deprioritized,
+            lease,
         };
-        drop(self.reply.send(Err(Box::new(setback))));
+        if let Err(Err(unheard)) = self.reply.send(Err(Box::new(setback))) {
+            reaper::owe_cursor_of_failed(*unheard);
+        }
     }
 }
 

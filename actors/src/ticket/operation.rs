@@ -89,6 +89,9 @@ pub struct Operation {
     pub max_time: Option<Duration>,
     /// Whether `maxTimeMS` is sent, or lowered, so that the server stops before the deadline.
     pub bounds_server: bool,
+    /// Whether the cursor that it opens or goes on with is streamed: the reply keeps the connection, and the server may
+    /// send further batches without being asked.
+    pub exhaust: bool,
     /// Checked against the server that was selected, before anything is sent.
     pub requirements: Vec<Requirement>,
     /// What `request` was split by; none when its size does not depend on limits.
@@ -115,6 +118,7 @@ impl Operation {
             timed: false,
             max_time: None,
             bounds_server: true,
+            exhaust: false,
             requirements: Vec::new(),
             limits: None,
             operation_id: 0,

@@ -363,8 +363,12 @@ impl SupervisedActor for TopologyActor {
 impl Handler<Execute> for TopologyActor {
     type Result = ();
 
-    fn handle(&mut self, Execute(ticket): Execute, ctx: &mut Context<Self>) {
-        if let Some(connection) = ticket.lease.as_ref().map(|lease| lease.actor().clone()) {
+    fn handle(&mut self, Execute(mut ticket): Execute, ctx: &mut Context<Self>) {
+        if let Some((connection, info)) =
+            ticket.lease.as_ref().map(|lease| (lease.actor().clone(), lease.info().clone()))
+        {
+            ticket.server = self.topology.description().server(&info.address).cloned();
+            ticket.load = self.servers.get(&info.address).map(|server| server.load.enter());
             return connection.do_send(Run(ticket));
         }
         let (entered, deadline) = (ticket.entered, ticket.operation.deadline);
@@ -454,7 +458,7 @@ impl Handler<EstablishmentFailed> for TopologyActor {
     type Result = ();
 
     fn handle(&mut self, failed: EstablishmentFailed, ctx: &mut Context<Self>) {
-        let failure = server_failure(&failed);
+        let failure = establishment_failure(&failed);
         self.topology.operation_failed(&failure);
         self.settle(ctx, Some(&failure.message));
         let EstablishmentFailed { pool, id, error, .. } = failed;
@@ -482,7 +486,7 @@ impl Handler<ConnectionLost> for TopologyActor {
     }
 }
 
-fn server_failure(failed: &EstablishmentFailed) -> ServerFailure {
+fn establishment_failure(failed: &EstablishmentFailed) -> ServerFailure {
     let error = &failed.error;
     ServerFailure {
         address: (*failed.address).clone(),

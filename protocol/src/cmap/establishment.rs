@@ -13,6 +13,15 @@ use super::{
 };
 use crate::sdam::Generation;
 
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The generation it was created in; behind a load balancer, from the handshake on, that of its service.
+    pub generation: Generation,
+    /// The service behind a load balancer, once the handshake has told it.
+    pub service_id: Option<ObjectId>,
+}
+
 impl<W: Waiter> Pool<W> {
     /// A connection finished its handshake but not yet its authentication. Outside load-balanced mode nothing needs to
     /// be told.
@@ -29,6 +38,13 @@ impl<W: Waiter> Pool<W> {
             connection.generation = self.generations.join(service_id);
         }
         Some(connection.generation)
+    }
+
+    /// Where a connection comes from: what its errors must be reported with. None for a connection that is not the
+    /// pool's (any more).
+    pub fn origin(&self, id: ConnectionId) -> Option<Origin> {
+        let connection = self.connections.get(id)?;
+        Some(Origin { generation: connection.generation, service_id: connection.service })
     }
 
     /// A connection is established, authentication included.

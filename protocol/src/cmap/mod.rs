@@ -28,6 +28,7 @@ pub use check_out::{CheckIn, NotCheckedOut};
 pub use clear::Clear;
 pub use connection::{ConnectionId, Purpose};
 pub use error::{CheckOutError, PoolCleared, PoolClosed, WaitQueueTimeout};
+pub use establishment::Origin;
 pub use event::{
     ConnectionCheckedInEvent, ConnectionCheckedOutEvent, ConnectionCheckoutFailedEvent, ConnectionCheckoutFailedReason,
     ConnectionCheckoutStartedEvent, ConnectionClosedEvent, ConnectionClosedReason, ConnectionCreatedEvent,

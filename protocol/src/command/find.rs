@@ -21,7 +21,8 @@ pub enum CursorType {
     Tailable,
     /// As [`CursorType::Tailable`], and the server waits a moment for new documents before it answers with none.
     TailableAwait,
-    /// The server sends batch after batch without being asked, on a connection that the cursor owns meanwhile.
+    /// The server sends batch after batch without being asked, on a connection that the cursor owns until it has ended.
+    /// It cannot have a limit. One that is dropped before its end closes the connection. Routers can do it from 7.1 on.
     Exhaust,
 }
 

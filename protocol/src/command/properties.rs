@@ -115,12 +115,40 @@ pub enum Unsupported {
         /// The server's highest wire version.
         found: i32,
     },
+    /// The server is a router that cannot stream the batches of a cursor.
+    #[error(
+        "exhaust cursors need a mongos with wire version {needed} or higher, and this one has {found}: use a cursor of \
+         another type"
+    )]
+    Exhaust {
+        /// The lowest wire version whose routers stream.
+        needed: i32,
+        /// The router's highest wire version.
+        found: i32,
+    },
     /// No server honours it without acknowledgement.
     #[error("the option \"{option}\" cannot be used with an unacknowledged write concern (w=0)")]
     Unacknowledged {
         /// The option, by its name in the command.
         option: &'static str,
     },
+}
+
+/// The lowest wire version whose routers stream the batches of a cursor (7.1).
+const ROUTER_EXHAUST_WIRE_VERSION: i32 = 22;
+
+impl Unsupported {
+    /// Whether a router with this wire version can stream the batches of a cursor.
+    ///
+    /// # Errors
+    /// [`Unsupported::Exhaust`].
+    pub fn check_exhaust(max_wire_version: i32) -> Result<(), Self> {
+        let needed = ROUTER_EXHAUST_WIRE_VERSION;
+        match max_wire_version < needed {
+            true => Err(Self::Exhaust { needed, found: max_wire_version }),
+            false => Ok(()),
+        }
+    }
 }
 
 impl Properties {

@@ -50,7 +50,8 @@ pub enum HandshakeError {
     Reply(#[from] ReplyError),
     /// `loadBalanced=true`, but no load balancer is there, or it does not speak to servers that know of it.
     #[error(
-        "loadBalanced=true is set, but the server does not support load balancing: its hello reply has no serviceId"
+        "Driver attempted to initialize in load balancing mode, but the server does not support this mode: its hello \
+         reply has no serviceId; remove loadBalanced=true, or connect to a load balancer's port"
     )]
     LoadBalancingUnsupported,
 }

@@ -51,6 +51,19 @@ fn only_connections_of_the_cleared_service_are_closed() {
 }
 
 #[test]
+fn errors_are_reported_with_the_generation_of_the_service() {
+    let mut scene = scene();
+    clear_service(&mut scene, EAST, 4);
+    scene.check_out("a");
+    let unknown = Origin { generation: Generation(0), service_id: None };
+    assert_eq!(scene.pool.origin(1), Some(unknown));
+    scene.pool.handshake_completed(1, EAST);
+    let known = Origin { generation: Generation(4), service_id: Some(EAST) };
+    assert_eq!(scene.pool.origin(1), Some(known));
+    assert_eq!(scene.pool.origin(2), None);
+}
+
+#[test]
 fn the_pool_goes_on_serving() {
     let mut scene = scene();
     take(&mut scene, "a", 1, EAST);

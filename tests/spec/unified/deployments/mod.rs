@@ -27,8 +27,10 @@ pub(super) const PLACES: &[Place] = &[
     Place { group: Group::ReplicaSet, topology: TopologyName::ReplicaSet },
     Place { group: Group::Standalone, topology: TopologyName::Single },
     Place { group: Group::ReplicaSet, topology: TopologyName::Sharded },
+    Place { group: Group::ReplicaSet, topology: TopologyName::LoadBalanced },
     Place { group: Group::SecureReplicaSet, topology: TopologyName::ReplicaSet },
     Place { group: Group::SecureReplicaSet, topology: TopologyName::Sharded },
+    Place { group: Group::SecureReplicaSet, topology: TopologyName::LoadBalanced },
     Place { group: Group::Secantus, topology: TopologyName::ReplicaSet },
 ];
 

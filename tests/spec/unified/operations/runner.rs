@@ -107,7 +107,7 @@ async fn inspect<T>(
 }
 
 async fn pinned(context: &Context, arguments: &mut Arguments, held: Option<Held<'_>>, expected: bool) -> Outcome {
-    let pinned = inspect(context, arguments, held, |session| session.pinned_server().is_some()).await?;
+    let pinned = inspect(context, arguments, held, ClientSession::is_pinned).await?;
     if pinned == expected { Ok(()) } else { Err(failure!("that the session is pinned is {pinned}")) }
 }
 
