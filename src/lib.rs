@@ -54,6 +54,8 @@
 
 pub mod action;
 pub mod change_stream;
+#[cfg(feature = "chaos")]
+pub mod chaos;
 pub mod error;
 pub mod options;
 pub mod results;
