@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fs, path::Path, sync::Arc};
 
-use mongo_actors_protocol::options::{ConfigError, TlsOptions};
+use mongo_actors_protocol::options::{ConfigError, Socks5Proxy, TlsOptions};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::{CryptoProvider, ring},
@@ -17,8 +17,12 @@ use super::{
     verify::{ChainVerifier, TrustingVerifier},
 };
 
-/// Builds the configuration that all connections share, and the verifier in it unless all checks are off.
-pub(super) fn build(options: &TlsOptions) -> Result<(ClientConfig, Option<Arc<ChainVerifier>>), ConfigError> {
+/// Builds the configuration that all connections share, and the verifier in it unless all checks are off. The verifier
+/// asks responders through `proxy` if there is one.
+pub(super) fn build(
+    options: &TlsOptions,
+    proxy: Option<&Socks5Proxy>,
+) -> Result<(ClientConfig, Option<Arc<ChainVerifier>>), ConfigError> {
     // Not the process' default: what an application chooses for itself must not change how we connect.
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
@@ -26,7 +30,7 @@ pub(super) fn build(options: &TlsOptions) -> Result<(ClientConfig, Option<Arc<Ch
         .map_err(|error| invalid("tls", error))?;
     let verifier = match options.allows_invalid_certificates() {
         true => None,
-        false => Some(Arc::new(verifier(options, &provider)?)),
+        false => Some(Arc::new(verifier(options, proxy, &provider)?)),
     };
     let builder = match verifier.clone() {
         None => builder.dangerous().with_custom_certificate_verifier(Arc::new(TrustingVerifier::new(provider))),
@@ -44,7 +48,11 @@ pub(super) fn build(options: &TlsOptions) -> Result<(ClientConfig, Option<Arc<Ch
     Ok((config, verifier))
 }
 
-fn verifier(options: &TlsOptions, provider: &CryptoProvider) -> Result<ChainVerifier, ConfigError> {
+fn verifier(
+    options: &TlsOptions,
+    proxy: Option<&Socks5Proxy>,
+    provider: &CryptoProvider,
+) -> Result<ChainVerifier, ConfigError> {
     let algorithms = provider.signature_verification_algorithms;
     let revocation_lists = revocation_lists(options)?;
     // Lists of the application's own settle the matter.
@@ -56,7 +64,7 @@ fn verifier(options: &TlsOptions, provider: &CryptoProvider) -> Result<ChainVeri
         revocation_lists,
         algorithms,
         check_names: !options.allows_invalid_hostnames(),
-        revocation: options.checks_revocation().then(|| Revocation::new(algorithms, asks_responders)),
+        revocation: options.checks_revocation().then(|| Revocation::new(algorithms, asks_responders, proxy.cloned())),
     })
 }
 
