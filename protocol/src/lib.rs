@@ -8,6 +8,7 @@ pub mod auth;
 pub mod bulk;
 pub mod change_stream;
 pub mod cmap;
+pub mod codec;
 pub mod command;
 pub mod compression;
 pub mod concern;

@@ -146,15 +146,20 @@ impl<M: Batches + Send, P> Run<'_, M, P> {
         I: Iterator + Send,
         P: Fn(&mut M, I::Item) -> Result<(), EncodeError> + Send,
     {
-        if let Some(batch) = self.waiting.pop_front() {
-            return Ok(Some(batch));
-        }
         let mut portion = 0;
         loop {
-            if let Some(batch) = self.machine.next_full() {
+            if let Some(batch) = self.waiting.pop_front() {
                 return Ok(Some(batch));
             }
-            let Some(item) = input.next() else { return Ok(self.machine.rest()) };
+            if let Some(batch) = self.machine.next_full() {
+                self.convert(batch)?;
+                continue;
+            }
+            let Some(item) = input.next() else {
+                let Some(batch) = self.machine.rest() else { return Ok(None) };
+                self.convert(batch)?;
+                continue;
+            };
             (self.push)(&mut self.machine, item)?;
             let buffered = self.machine.buffered();
             if buffered >= portion + PORTION {
@@ -164,10 +169,16 @@ impl<M: Batches + Send, P> Run<'_, M, P> {
         }
     }
 
+    /// Has a command wait as the codec options have it sent, which may make several of it.
+    fn convert(&mut self, batch: WriteBatch) -> Result<()> {
+        self.waiting.extend(batch.converted(&self.call.settings().codec_options)?);
+        Ok(())
+    }
+
     fn prepare(&mut self, batch: WriteBatch, call: Call<'_>) -> Result<(Prepared, Sent)> {
         let WriteBatch { request, properties, limits, items } = batch;
         let sent = Sent { items, properties: properties.clone() };
-        let mut prepared = call.prepare_within(request, properties, self.budget)?;
+        let mut prepared = call.verbatim().prepare_within(request, properties, self.budget)?;
         prepared.operation.limits = Some(engine_limits(limits));
         prepared.operation.operation_id = *self.operation_id.get_or_insert(prepared.operation.operation_id);
         Ok((prepared, sent))

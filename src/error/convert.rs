@@ -5,6 +5,7 @@ use std::{borrow::Cow, error::Error as StdError, io, sync::Arc};
 use mongo_actors_engine::{Cause, EstablishError, EstablishFault, EstablishStep, Failure, SeedlistError, StartError};
 use mongo_actors_protocol::{
     cmap::CheckOutError,
+    codec::ConversionError,
     command::{EncodeError, InvalidReply, WriteFailure},
     concern::InvalidWriteConcern,
     error::{CommandError, Labels, WriteConcernError, WriteError},
@@ -282,6 +283,9 @@ impl From<EncodeError> for Error {
                 let reason = source.to_string();
                 Self::new(ErrorKind::InvalidDocument { index: Some(index), reason }).with_source(source)
             }
+            EncodeError::Conversion { index, source } => {
+                Self::new(ErrorKind::InvalidDocument { index, reason: source.to_string() }).with_source(source)
+            }
             EncodeError::Bson(source) => Self::invalid_document(source),
             other => Self::new(ErrorKind::InvalidDocument { index: None, reason: other.to_string() }),
         }
@@ -306,6 +310,12 @@ impl Error {
     pub(crate) fn invalid_document(source: bson::error::Error) -> Self {
         let kind = ErrorKind::InvalidDocument { index: None, reason: source.to_string() };
         Self::new(kind).with_source(source)
+    }
+
+    /// A document of the server that cannot be converted as the codec options say.
+    pub(crate) fn unreadable(source: ConversionError) -> Self {
+        let kind = ErrorKind::Deserialization { reason: source.to_string() };
+        Self::new(kind).with_source(source).with_outcome(Outcome::Applied)
     }
 
     /// A document of the server that does not fit the type it is read as.

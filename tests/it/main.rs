@@ -7,6 +7,7 @@ mod bank;
 mod bulk;
 mod cancellation;
 mod change_streams;
+mod codec;
 mod commands;
 mod compression;
 mod crud;
