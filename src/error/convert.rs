@@ -10,7 +10,7 @@ use mongo_actors_protocol::{
     concern::InvalidWriteConcern,
     error::{CommandError, Labels, WriteConcernError, WriteError},
     options::ConfigError,
-    retry::Outcome,
+    retry::{Outcome, RETRYABLE_WRITES_UNSUPPORTED},
     selection::SelectionError,
     session::InvalidSessionOptions,
     transaction::TransactionError,
@@ -42,6 +42,17 @@ impl Error {
 
     fn with_shared_source(self, source: Option<Arc<dyn StdError + Send + Sync>>) -> Self {
         self.change(|inner| inner.source = source)
+    }
+
+    /// Says what to do about a deployment that cannot run retryable writes, in place of what its server says.
+    pub(crate) fn with_remedy_for_transaction_numbers(self) -> Self {
+        let ErrorKind::Command(error) = self.kind() else { return self };
+        if !error.is_transaction_numbers_unsupported() {
+            return self;
+        }
+        let mut explained = (**error).clone();
+        explained.message = RETRYABLE_WRITES_UNSUPPORTED.to_owned();
+        self.change(|inner| inner.kind = ErrorKind::Command(Arc::new(explained)))
     }
 
     /// The error of a single write, from what its reply reported. `outcome` is what became of the write.

@@ -116,6 +116,26 @@ async fn client_side_operations_timeout_5_all_batches_of_an_iteration_share_its_
 }
 
 #[tokio::test]
+async fn client_side_operations_timeout_5_all_batches_of_a_change_stream_share_its_time() {
+    let set = ReplicaSet::start(1).await.unwrap();
+    let (client, commands) = client_of(&set, &[]).await;
+    let things = client.database("db").collection::<Document>("coll");
+    things.insert_one(doc! { "x": 1 }).await.unwrap();
+    let fault = FailPoint::fail_command(["getMore"]).block(Duration::from_millis(600));
+    let _guard = set.primary().await.unwrap().enable(fault).await.unwrap();
+    commands.take();
+    // Without it, the server would wait for a second beyond the fault.
+    let watch = things.watch().max_await_time(Duration::from_millis(20));
+    let mut changes = watch.timeout(Duration::from_millis(1000)).await.unwrap();
+    let error = changes.try_next().await.unwrap_err();
+    assert!(is_timeout(&error), "{error:?}");
+    let names = commands.take_names();
+    let relevant: Vec<_> = names.iter().filter(|name| ["aggregate", "getMore"].contains(&&***name)).collect();
+    assert_eq!(relevant, ["aggregate", "getMore", "getMore"]);
+    client.close().await;
+}
+
+#[tokio::test]
 async fn client_side_operations_timeout_8_selection_takes_the_shorter_of_two_limits() {
     for options in [
         "serverSelectionTimeoutMS=100",
