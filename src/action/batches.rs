@@ -208,8 +208,9 @@ impl<M: Batches + Send, P> Run<'_, M, P> {
 
     /// Reads the results that the server has, before anything else is sent. A cursor that is left is closed.
     async fn drain(&mut self, executed: &mut Executed) -> Result<()> {
-        let terms =
-            Terms { budget: self.budget, operation_id: self.operation_id.unwrap_or_default(), ..Terms::default() };
+        let (budget, session) = (self.budget, self.call.session_mark());
+        let operation_id = self.operation_id.unwrap_or_default();
+        let terms = Terms { budget, session, operation_id, ..Terms::default() };
         let mut cursor = Core::opened_by(self.call.client(), &CodecOptions::default(), terms, executed)?;
         while let Some(result) = cursor.next().await? {
             self.machine.record_result(RawDocument::from_bytes(&result).map_err(Error::invalid_reply)?)?;

@@ -122,6 +122,11 @@ impl<'a> Call<'a> {
         Self { session, ..self }
     }
 
+    /// Tells the session that the operation runs in, if the application gave one.
+    pub(crate) fn session_mark(&self) -> Option<SessionMark> {
+        self.session.map(|session| session.shared().mark())
+    }
+
     /// Leaves the command as it is: the application wrote it itself, or it is converted already.
     pub(crate) fn verbatim(self) -> Self {
         Self { verbatim: true, ..self }

@@ -330,7 +330,8 @@ async fn crud_12_a_write_that_fits_into_no_message_is_an_error() {
             "{:?}",
             error.outcome()
         );
-        assert!(error.outcome() == Outcome::NotSent && error.partial_client_bulk_write().is_none());
+        assert_eq!(error.outcome(), Outcome::NotSent);
+        assert_eq!(error.partial_client_bulk_write().unwrap().partial_result, None);
     }
 }
 
