@@ -55,6 +55,8 @@
 
 pub mod action;
 pub mod change_stream;
+#[cfg(feature = "chaos")]
+pub mod chaos;
 pub mod codec;
 pub mod error;
 pub mod options;

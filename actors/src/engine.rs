@@ -229,10 +229,16 @@ impl Engine {
 
     fn send(&self, operation: Operation, prepare: impl FnOnce(&mut Ticket)) -> Pending {
         let backstop = operation.deadline.map(|deadline| tokio::time::sleep_until((deadline + BACKSTOP).into()));
+        #[cfg(feature = "chaos")]
+        let command = operation.request.name.clone();
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
         prepare(&mut ticket);
+        let pending = Pending::new(answer, self.shared.clone(), backstop);
+        // Before the ticket is on its way: a fault may have it answered at once.
+        #[cfg(feature = "chaos")]
+        let pending = pending.record(&command);
         self.dispatch(ticket);
-        Pending::new(answer, self.shared.clone(), backstop)
+        pending
     }
 
     fn dispatch(&self, ticket: Ticket) {
@@ -464,11 +470,10 @@ impl Engine {
         restarted.await;
     }
 
-    /// Has an actor fail when it handles a certain message.
+    /// What has the client's actors and connections fail on purpose.
     #[cfg(feature = "chaos")]
-    #[doc(hidden)]
-    pub fn order(&self, order: crate::runtime::FaultOrder) -> crate::runtime::Firings {
-        self.shared.registry.orders.give(order)
+    pub fn chaos(&self) -> crate::chaos::ChaosControl {
+        crate::chaos::ChaosControl::new(self.shared.clone())
     }
 
     /// A number for an operation, the same for its attempts and its cursor's later batches.

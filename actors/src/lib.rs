@@ -4,6 +4,8 @@
 //! of actors of one client, and the tickets that operations travel in.
 
 mod change_stream;
+#[cfg(feature = "chaos")]
+mod chaos;
 mod connection;
 mod connection_pool;
 mod engine;
@@ -24,15 +26,14 @@ mod ticket;
 mod topology;
 
 pub use change_stream::{ChangeStreamHandle, ChangeStreamPlan, FetchError, GivenUp};
+#[cfg(feature = "chaos")]
+pub use chaos::{ArmError, Armed, ChaosControl, FaultOrder, Firings};
 pub use engine::{Engine, Selected};
 pub use event_publisher::{Listeners, SupervisionListener};
 pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};
 pub use net::DnsError;
 pub use reaper::KillCursors;
 pub use runtime::{ActorEntry, ActorPath, ActorState, Death, Placement, RestartBudget, Role, SupervisionEvent};
-#[cfg(feature = "chaos")]
-#[doc(hidden)]
-pub use runtime::{Fault, FaultOrder, Firings, Moment};
 pub use seedlist::{SeedlistError, resolve_seedlist};
 #[doc(hidden)]
 pub use settings::Conformance;

@@ -7,6 +7,8 @@ pub mod address;
 pub mod auth;
 pub mod bulk;
 pub mod change_stream;
+#[cfg(feature = "chaos")]
+pub mod chaos;
 pub mod cmap;
 pub mod codec;
 pub mod command;

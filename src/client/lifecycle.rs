@@ -81,6 +81,12 @@ impl Client {
         self.engine().supervision()
     }
 
+    /// What has the driver's actors and connections fail on purpose: see [`chaos`](crate::chaos).
+    #[cfg(feature = "chaos")]
+    pub fn chaos(&self) -> mongo_actors_engine::ChaosControl {
+        self.engine().chaos()
+    }
+
     /// The actors that are alive at this moment, from the supervisor down.
     pub fn actors(&self) -> Vec<ActorEntry> {
         self.engine().actors()

@@ -24,6 +24,8 @@ pub(crate) async fn connect(shared: &Shared, address: &Arc<ServerAddress>) -> Re
     let mut step = EstablishStep::Connect;
     let proxy = shared.settings.options.socks5_proxy.as_ref();
     let connecting = async {
+        #[cfg(feature = "chaos")]
+        shared.registry.chaos.check_route(address)?;
         let transport = net::connect(address, proxy).await?;
         let Some(tls) = &shared.tls else { return Ok(transport) };
         step = EstablishStep::Tls;
@@ -35,6 +37,8 @@ pub(crate) async fn connect(shared: &Shared, address: &Arc<ServerAddress>) -> Re
         (EstablishStep::Connect, Some(_)) => failed_at(address, step, EstablishmentStep::Proxy, fault),
         _ => failed(address, step, fault),
     })?;
+    #[cfg(feature = "chaos")]
+    let transport = shared.registry.chaos.wrap(transport, address);
     Ok(Link::new(transport, Limits::default().max_message_size))
 }
 

@@ -7,10 +7,16 @@ use std::{
     time::Instant,
 };
 
+#[cfg(feature = "chaos")]
+use std::time::Duration;
+
 use actix::{
     Actor, ActorContext, ActorFuture, ActorState, Addr, AsyncContext, Handler, Message, SpawnHandle, Supervised,
     dev::{AsyncContextParts, ContextParts, Envelope, EnvelopeProxy, MessageResponse, OneshotSender, ToEnvelope},
 };
+
+#[cfg(feature = "chaos")]
+use mongo_actors_protocol::chaos::{MessageFault, Moment};
 
 use super::{
     address::{Address, Mail},
@@ -20,6 +26,9 @@ use super::{
 
 /// Messages handled before the actor lets its timer and its neighbours have their turn.
 const MESSAGES_PER_TURN: u32 = 64;
+/// How long a message waits at most for the one that is to overtake it.
+#[cfg(feature = "chaos")]
+const REORDERED_WITHIN: Duration = Duration::from_millis(20);
 
 /// An actor of the tree.
 ///
@@ -64,8 +73,10 @@ enum Answer {
 /// The actor's place at the fault seam, and whether its task is to be dropped.
 #[cfg(feature = "chaos")]
 struct Seam {
-    site: super::seam::Site,
+    site: Site,
     killed: bool,
+    /// How many messages have come.
+    handled: u32,
 }
 
 impl<A: SupervisedActor> Context<A> {
@@ -73,7 +84,7 @@ impl<A: SupervisedActor> Context<A> {
         parts: ContextParts<A>,
         mail: Arc<Mail>,
         vital: Arc<Vital>,
-        #[cfg(feature = "chaos")] site: super::seam::Site,
+        #[cfg(feature = "chaos")] site: Site,
     ) -> Self {
         Self {
             parts,
@@ -86,7 +97,7 @@ impl<A: SupervisedActor> Context<A> {
             finished: false,
             answer: Answer::NotAsked,
             #[cfg(feature = "chaos")]
-            seam: Seam { site, killed: false },
+            seam: Seam { site, killed: false, handled: 0 },
         }
     }
 
@@ -177,6 +188,10 @@ impl<A: SupervisedActor> Context<A> {
 
     fn count_message(&mut self) {
         self.mail.note_taken();
+        #[cfg(feature = "chaos")]
+        {
+            self.seam.handled = self.seam.handled.wrapping_add(1);
+        }
         self.handled_this_turn += 1;
         if self.handled_this_turn == MESSAGES_PER_TURN {
             // Tokio runs its driver before a task that yields this way: timers and sockets are looked at.
@@ -185,45 +200,117 @@ impl<A: SupervisedActor> Context<A> {
     }
 }
 
+/// One actor's place at the fault seam.
+#[cfg(feature = "chaos")]
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) chaos: crate::chaos::Chaos,
+    pub(super) path: super::path::ActorPath,
+    pub(super) role: super::path::Role,
+}
+
 #[cfg(feature = "chaos")]
 impl<A: SupervisedActor> Context<A> {
     pub(super) fn is_killed(&self) -> bool {
         self.seam.killed
     }
 
-    /// Whether `message` is still to be handled.
-    fn passes_seam<M: 'static>(&mut self, message: M) -> Option<M> {
-        use super::seam::{Fault, Moment};
-        match self.seam.site.fault(std::any::type_name::<M>(), Moment::Before) {
-            None => return Some(message),
-            Some(Fault::Panic) => panic!("a fault that was ordered"),
-            Some(Fault::Stop) => self.parts.stop(),
-            Some(Fault::Kill) => self.kill(),
-            Some(Fault::Stall) => self.parts.wait(Stall(Some(message))),
+    fn fault<M>(&self, moment: Moment) -> Option<MessageFault> {
+        let Site { chaos, path, role } = &self.seam.site;
+        chaos.at_message(*role, path, std::any::type_name::<M>(), moment)
+    }
+
+    /// The parcel, if it is still to be handled now.
+    fn passes_seam<M>(&mut self, parcel: Parcel<M>) -> Option<Parcel<M>>
+    where
+        A: Handler<M>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        match self.fault::<M>(Moment::Before) {
+            None => return Some(parcel),
+            Some(MessageFault::Drop) => {}
+            Some(MessageFault::Delay(delay)) => self.hold(parcel, delay, u32::MAX),
+            Some(MessageFault::Reorder) => self.hold(parcel, REORDERED_WITHIN, 1),
+            Some(MessageFault::Stall) => self.parts.wait(Stall(Some(parcel))),
+            Some(fault) => self.suffer(fault),
         }
         None
     }
 
     fn leaves_seam<M>(&mut self) {
-        use super::seam::{Fault, Moment};
-        match self.seam.site.fault(std::any::type_name::<M>(), Moment::After) {
-            None => {}
-            Some(Fault::Panic) => panic!("a fault that was ordered"),
-            Some(Fault::Stop) => self.parts.stop(),
-            Some(Fault::Kill) => self.kill(),
-            Some(Fault::Stall) => self.parts.wait(Stall(None::<()>)),
+        if let Some(fault) = self.fault::<M>(Moment::After) {
+            self.suffer(fault);
         }
     }
 
-    fn kill(&mut self) {
-        self.seam.killed = true;
-        self.parts.terminate();
+    /// Something happens to the actor.
+    pub(super) fn suffer(&mut self, fault: MessageFault) {
+        match fault {
+            MessageFault::Panic => panic!("a fault that was ordered"),
+            MessageFault::Stop => self.parts.stop(),
+            MessageFault::Kill => {
+                self.seam.killed = true;
+                self.parts.terminate();
+            }
+            MessageFault::Stall => self.parts.wait(Stall(None::<()>)),
+            // What happens to messages alone.
+            _ => {}
+        }
+    }
+
+    /// Handles the parcel later: after this time, or as soon as so many other messages were handled.
+    fn hold<M>(&mut self, parcel: Parcel<M>, time: Duration, messages: u32)
+    where
+        A: Handler<M>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        let (time, since) = (Box::pin(tokio::time::sleep(time)), self.seam.handled);
+        self.parts.spawn(Held { parcel: Some(parcel), time, since, messages });
+    }
+}
+
+/// A message that is late.
+#[cfg(feature = "chaos")]
+struct Held<M: Message> {
+    parcel: Option<Parcel<M>>,
+    time: Pin<Box<tokio::time::Sleep>>,
+    /// How many messages the actor had handled when this one came.
+    since: u32,
+    messages: u32,
+}
+
+#[cfg(feature = "chaos")]
+impl<M: Message> Unpin for Held<M> {}
+
+#[cfg(feature = "chaos")]
+impl<A, M> ActorFuture<A> for Held<M>
+where
+    A: SupervisedActor + Handler<M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, actor: &mut A, ctx: &mut Context<A>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let overtaken = ctx.seam.handled.wrapping_sub(self.since) >= self.messages;
+        if !overtaken && self.time.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if let Some(parcel) = self.parcel.take() {
+            parcel.open(actor, ctx);
+        }
+        Poll::Ready(())
     }
 }
 
 /// Waits for ever, with the message that it came before.
 #[cfg(feature = "chaos")]
 struct Stall<M>(#[allow(dead_code, reason = "held until the actor is restarted")] Option<M>);
+
+#[cfg(feature = "chaos")]
+impl<M> Unpin for Stall<M> {}
 
 #[cfg(feature = "chaos")]
 impl<A: SupervisedActor, M> ActorFuture<A> for Stall<M> {
@@ -350,15 +437,26 @@ where
     M::Result: Send,
 {
     fn handle(&mut self, actor: &mut A, ctx: &mut Context<A>) {
-        if let Some(message) = self.message.take() {
-            ctx.count_message();
-            #[cfg(feature = "chaos")]
-            let Some(message) = ctx.passes_seam(message) else { return };
-            let result = actor.handle(message, ctx);
-            result.handle(ctx, self.reply.take());
-            ctx.vital.note_in_flight(actor.in_flight());
-            #[cfg(feature = "chaos")]
-            ctx.leaves_seam::<M>();
-        }
+        let parcel = Self { message: self.message.take(), reply: self.reply.take() };
+        ctx.count_message();
+        #[cfg(feature = "chaos")]
+        let Some(parcel) = ctx.passes_seam(parcel) else { return };
+        parcel.open(actor, ctx);
+    }
+}
+
+impl<M: Message> Parcel<M> {
+    fn open<A>(self, actor: &mut A, ctx: &mut Context<A>)
+    where
+        A: SupervisedActor + Handler<M>,
+        M: Send + 'static,
+        M::Result: Send,
+    {
+        let Some(message) = self.message else { return };
+        let result = actor.handle(message, ctx);
+        result.handle(ctx, self.reply);
+        ctx.vital.note_in_flight(actor.in_flight());
+        #[cfg(feature = "chaos")]
+        ctx.leaves_seam::<M>();
     }
 }

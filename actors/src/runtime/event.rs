@@ -78,4 +78,11 @@ pub enum SupervisionEvent {
     },
     /// The actors were started, for the first time or anew.
     TreeUp,
+    /// A plan of faults had something fail. Only with the feature `chaos`.
+    FaultInjected {
+        /// Where.
+        site: String,
+        /// What.
+        fault: String,
+    },
 }

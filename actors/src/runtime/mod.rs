@@ -16,8 +16,6 @@ mod obituary;
 mod path;
 mod placement;
 mod registry;
-#[cfg(feature = "chaos")]
-mod seam;
 mod supervise;
 #[cfg(test)]
 mod tests;
@@ -30,8 +28,6 @@ pub use obituary::Death;
 pub use path::{ActorPath, Role};
 pub use placement::Placement;
 pub use registry::{ActorEntry, ActorState};
-#[cfg(feature = "chaos")]
-pub use seam::{Fault, FaultOrder, Firings, Moment};
 
 pub(crate) use address::{Address, Inbox, Outlet};
 pub(crate) use budget::CrashRecord;

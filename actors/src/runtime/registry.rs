@@ -80,9 +80,9 @@ pub(crate) struct Registry {
     /// Told when the last actor is gone.
     emptied: Arc<Notify>,
     events: Outlet<SupervisionEvent>,
-    /// What actors are ordered to fail at.
+    /// What is to fail.
     #[cfg(feature = "chaos")]
-    pub(crate) orders: super::seam::Orders,
+    pub(crate) chaos: crate::chaos::Chaos,
 }
 
 struct Registered {
@@ -113,13 +113,17 @@ impl Registered {
 impl Registry {
     /// Nobody is alive; what happens will be told to `events`.
     pub(crate) fn new(events: Outlet<SupervisionEvent>) -> Self {
+        #[cfg(feature = "chaos")]
+        let chaos = crate::chaos::Chaos::default();
+        #[cfg(feature = "chaos")]
+        chaos.tell(events.clone());
         Self {
             entries: Arc::default(),
             entered: Arc::default(),
             emptied: Arc::default(),
             events,
             #[cfg(feature = "chaos")]
-            orders: super::seam::Orders::default(),
+            chaos,
         }
     }
 
@@ -155,6 +159,17 @@ impl Registry {
             }
             emptied.await;
         }
+    }
+
+    /// Has actors fail at once. Says how many.
+    #[cfg(feature = "chaos")]
+    pub(crate) fn strike(
+        &self,
+        fault: mongo_actors_protocol::chaos::MessageFault,
+        who: impl Fn(&ActorPath, Role) -> bool,
+    ) -> usize {
+        let struck = self.entries.iter().filter(|entry| who(entry.key(), entry.value().role));
+        struck.map(|entry| entry.value().vital.strike(fault)).count()
     }
 
     /// Calls `look` with each live actor and its signs of life.

@@ -15,6 +15,8 @@ use actix::{
 };
 use tokio::time::Sleep;
 
+#[cfg(feature = "chaos")]
+use super::context::Site;
 use super::{
     address::{Address, Inbox, Outlet},
     budget::{CrashRecord, RestartBudget},
@@ -80,7 +82,7 @@ pub(crate) fn start_with<A: SupervisedActor + Send>(
         obituary,
         vital,
         #[cfg(feature = "chaos")]
-        site: super::seam::Site { orders: registry.orders.clone(), path: birth.path.clone(), role: birth.role },
+        site: Site { chaos: registry.chaos.clone(), path: birth.path.clone(), role: birth.role },
         path: birth.path,
         budget: birth.budget,
     };
@@ -98,7 +100,7 @@ struct Unborn<A: SupervisedActor> {
     obituary: ObituaryGuard,
     vital: Arc<Vital>,
     #[cfg(feature = "chaos")]
-    site: super::seam::Site,
+    site: Site,
     path: ActorPath,
     budget: RestartBudget,
 }
@@ -202,7 +204,15 @@ impl<A: SupervisedActor> Supervise<A> {
                 return Err(Death::Stalled);
             }
         }
-        let turn = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.actor).poll(cx)));
+        #[cfg(feature = "chaos")]
+        let strike = vital.take_strike();
+        let turn = catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(feature = "chaos")]
+            if let Some(fault) = strike {
+                self.actor.ctx().suffer(fault);
+            }
+            Pin::new(&mut self.actor).poll(cx)
+        }));
         vital.end_turn();
         if question == Question::AreYouThere && self.actor.ctx().take_answer() {
             vital.answer();

@@ -24,6 +24,11 @@ pub(crate) struct Vital {
     silent: AtomicBool,
     /// Written by the actor's task.
     in_flight: AtomicUsize,
+    /// What the actor is to fail of at once.
+    #[cfg(feature = "chaos")]
+    strike: std::sync::Mutex<Option<mongo_actors_protocol::chaos::MessageFault>>,
+    #[cfg(feature = "chaos")]
+    struck: AtomicBool,
     /// Set when the actor's task runs for the first time.
     body: OnceLock<(ThreadId, Waker)>,
 }
@@ -102,6 +107,22 @@ impl Vital {
     pub(super) fn condemn(&self) {
         self.question.store(CONDEMNED, Ordering::Release);
         self.wake();
+    }
+
+    /// Has the actor fail at its next turn, which begins now.
+    #[cfg(feature = "chaos")]
+    pub(super) fn strike(&self, fault: mongo_actors_protocol::chaos::MessageFault) {
+        *self.strike.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(fault);
+        self.struck.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    #[cfg(feature = "chaos")]
+    pub(super) fn take_strike(&self) -> Option<mongo_actors_protocol::chaos::MessageFault> {
+        if !self.struck.load(Ordering::Relaxed) || !self.struck.swap(false, Ordering::Acquire) {
+            return None;
+        }
+        self.strike.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
 
     fn wake(&self) {

@@ -44,7 +44,11 @@ impl Actor for SessionPoolActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.home = Some(SessionHome::new(ctx.address()));
+        self.home = Some(SessionHome::new(
+            ctx.address(),
+            #[cfg(feature = "chaos")]
+            self.shared.registry.chaos.clone(),
+        ));
     }
 }
 

@@ -68,6 +68,8 @@ pub struct Pending {
     shared: Arc<Shared>,
     /// Only for operations with a deadline: the engine keeps it by itself, this is the backstop.
     backstop: Option<Pin<Box<Sleep>>>,
+    #[cfg(feature = "chaos")]
+    recorded: Option<crate::chaos::RecordedAttempt>,
 }
 
 /// The caller's deadline has passed and not even the engine answered, as when its thread is blocked.
@@ -76,7 +78,33 @@ pub struct Unanswered;
 
 impl Pending {
     pub(crate) fn new(answer: oneshot::Receiver<Answer>, shared: Arc<Shared>, backstop: Option<Sleep>) -> Self {
-        Self { answer, shared, backstop: backstop.map(Box::pin) }
+        Self {
+            answer,
+            shared,
+            backstop: backstop.map(Box::pin),
+            #[cfg(feature = "chaos")]
+            recorded: None,
+        }
+    }
+}
+
+#[cfg(feature = "chaos")]
+impl Pending {
+    /// Has the recording, if there is one, know of the attempt.
+    pub(crate) fn record(mut self, command: &str) -> Self {
+        self.recorded = self.shared.registry.chaos.began(command);
+        self
+    }
+
+    fn note_end(&mut self, answer: Option<&Answer>) {
+        use mongo_actors_protocol::chaos::End;
+        if let Some(recorded) = self.recorded.take() {
+            recorded.ended(match answer {
+                Some(Ok(_)) => End::Succeeded,
+                Some(Err(_)) => End::Failed,
+                None => End::Lost,
+            });
+        }
     }
 }
 
@@ -85,6 +113,8 @@ impl Future for Pending {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx) {
+            #[cfg(feature = "chaos")]
+            self.note_end(answer.as_ref().ok());
             return Poll::Ready(answer.map_err(|_| Unanswered));
         }
         match &mut self.backstop {

@@ -68,11 +68,20 @@ pub struct Lease {
     purpose: Purpose,
     /// The server goes on sending batches of a cursor by itself.
     streaming: bool,
+    #[cfg(feature = "chaos")]
+    _taken: Option<crate::chaos::Taken>,
 }
 
 impl Lease {
     pub(crate) fn new(connection: Arc<PooledConnection>) -> Self {
-        Self { connection, condition: CheckIn::Reusable, purpose: Purpose::Operation, streaming: false }
+        Self {
+            #[cfg(feature = "chaos")]
+            _taken: connection.shared.registry.chaos.took(mongo_actors_protocol::chaos::Resource::Connection),
+            connection,
+            condition: CheckIn::Reusable,
+            purpose: Purpose::Operation,
+            streaming: false,
+        }
     }
 
     /// What is known of the connection.

@@ -12,11 +12,17 @@ use crate::{
 pub struct HeldSession {
     session: Option<ServerSession>,
     home: SessionHome,
+    #[cfg(feature = "chaos")]
+    _taken: Option<crate::chaos::Taken>,
 }
 
 /// Where sessions return to. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct SessionHome(std::sync::Arc<Address<SessionPoolActor>>);
+pub(crate) struct SessionHome {
+    pool: std::sync::Arc<Address<SessionPoolActor>>,
+    #[cfg(feature = "chaos")]
+    chaos: crate::chaos::Chaos,
+}
 
 impl std::fmt::Debug for SessionHome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -25,14 +31,23 @@ impl std::fmt::Debug for SessionHome {
 }
 
 impl SessionHome {
-    pub(crate) fn new(pool: Address<SessionPoolActor>) -> Self {
-        Self(pool.into())
+    pub(crate) fn new(pool: Address<SessionPoolActor>, #[cfg(feature = "chaos")] chaos: crate::chaos::Chaos) -> Self {
+        Self {
+            pool: pool.into(),
+            #[cfg(feature = "chaos")]
+            chaos,
+        }
     }
 }
 
 impl HeldSession {
     pub(crate) fn new(session: ServerSession, home: SessionHome) -> Self {
-        Self { session: Some(session), home }
+        Self {
+            session: Some(session),
+            #[cfg(feature = "chaos")]
+            _taken: home.chaos.took(mongo_actors_protocol::chaos::Resource::Session),
+            home,
+        }
     }
 
     /// The session, which leaves its holder until it is put back.
@@ -61,7 +76,7 @@ const HELD: &str = "the session leaves only when the holder is dropped";
 impl Drop for HeldSession {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            self.home.0.do_send(ReturnSession(session));
+            self.home.pool.do_send(ReturnSession(session));
         }
     }
 }

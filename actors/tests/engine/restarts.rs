@@ -10,9 +10,10 @@ use std::{
 
 use bson::{RawBsonRef, rawdoc};
 use mongo_actors_engine::{
-    Cause, Death, Engine, EngineSettings, Fault, FaultOrder, KillCursors, Operation, Pending, RestartBudget, Role,
+    Cause, Death, Engine, EngineSettings, FaultOrder, KillCursors, Operation, Pending, RestartBudget, Role,
 };
 use mongo_actors_protocol::{
+    chaos::MessageFault,
     cmap::CheckOutError,
     command::Namespace,
     event::{CommandListener, CommandSucceededEvent, ServerDescriptionChangedEvent, ServerListener},
@@ -78,7 +79,7 @@ impl Subject {
 
     /// Runs an operation that meets the order, and says how its attempt ended.
     async fn meet(&self, order: FaultOrder) -> (Cause, Stage) {
-        let mut firings = self.engine.order(order);
+        let mut firings = self.engine.chaos().order(order);
         let setback = run(&self.engine, ping()).await.unwrap_err();
         assert!(firings.reached(1).await);
         (setback.failure.cause, setback.failure.stage)
@@ -120,20 +121,21 @@ async fn begin(subject: &Subject, count: usize, on_server: usize) -> Vec<tokio::
     let mut insert = insert(1);
     insert.request.body = rawdoc! { "insert": "slow" };
     persist(&subject.engine, insert).await;
-    let before = subject.pools.checked_out.load(Ordering::SeqCst);
     let outcome = |pending: Pending| async move {
         let setback = pending.await.unwrap().unwrap_err();
         (setback.failure.cause, setback.failure.stage)
     };
     let all =
         (0..count).map(|_| tokio::spawn(outcome(subject.engine.execute(slow(Duration::from_secs(20)))))).collect();
-    eventually("they are under way", || subject.pools.checked_out.load(Ordering::SeqCst) >= before + on_server).await;
+    let busy = || actors(&subject.engine, Role::Connection).iter().filter(|actor| actor.in_flight > 0).count();
+    // A connection writes in the turn in which it takes an operation up.
+    eventually("they are under way", || busy() >= on_server).await;
     all
 }
 
 #[tokio::test]
 async fn a_connection_that_dies_frees_its_slot_and_counts_as_a_network_error() {
-    for fault in [Fault::Panic, Fault::Stop, Fault::Kill] {
+    for fault in [MessageFault::Panic, MessageFault::Stop, MessageFault::Kill] {
         let subject = Subject::new(&[("maxPoolSize", "1")]).await;
         let (cause, stage) = subject.meet(FaultOrder::new(Role::Connection, fault).on("Run")).await;
         assert!(matches!(cause, Cause::Abandoned), "{cause}");
@@ -153,7 +155,7 @@ async fn a_pool_that_dies_answers_everyone_and_begins_a_generation() {
     let subject = Subject::new(&[("maxPoolSize", "2")]).await;
     let first = run(&subject.engine, ping()).await.unwrap().connection.generation;
     let under_way = begin(&subject, 3, 2).await;
-    let (cause, stage) = subject.meet(FaultOrder::new(Role::ConnectionPool, Fault::Panic).on("CheckOut")).await;
+    let (cause, stage) = subject.meet(FaultOrder::new(Role::ConnectionPool, MessageFault::Panic).on("CheckOut")).await;
     assert!(matches!(cause, Cause::Abandoned) && stage == Stage::Selected, "{cause} {stage:?}");
     let mut stages = Vec::new();
     for waiter in under_way {
@@ -186,7 +188,7 @@ async fn a_topology_that_dies_keeps_what_orders_its_knowledge_and_answers_the_pa
     };
     // A barrier through the topology: it has been parked.
     subject.engine.flush_events().await;
-    let (cause, stage) = subject.meet(FaultOrder::new(Role::Topology, Fault::Panic).on("Execute")).await;
+    let (cause, stage) = subject.meet(FaultOrder::new(Role::Topology, MessageFault::Panic).on("Execute")).await;
     assert!(matches!(cause, Cause::Abandoned) && stage == Stage::Queued, "{cause} {stage:?}");
     let parked = parked.await.unwrap().unwrap().unwrap_err();
     assert!(matches!(parked.failure.cause, Cause::Abandoned), "{:?}", parked.failure);
@@ -204,9 +206,9 @@ async fn a_topology_that_dies_keeps_what_orders_its_knowledge_and_answers_the_pa
 
 #[tokio::test]
 async fn a_monitor_that_dies_disturbs_no_operation() {
-    for fault in [Fault::Panic, Fault::Stop] {
+    for fault in [MessageFault::Panic, MessageFault::Stop] {
         let subject = Subject::new(&[("heartbeatFrequencyMS", "500")]).await;
-        let mut firings = subject.engine.order(FaultOrder::new(Role::ServerMonitor, fault).on("RequestCheck"));
+        let mut firings = subject.engine.chaos().order(FaultOrder::new(Role::ServerMonitor, fault).on("RequestCheck"));
         let under_way = {
             let operation = slow(Duration::from_millis(300));
             tokio::spawn(subject.engine.execute(operation))
@@ -230,7 +232,7 @@ async fn a_monitor_that_dies_disturbs_no_operation() {
 #[tokio::test]
 async fn a_session_pool_that_dies_takes_the_sessions_back_that_are_out() {
     let subject = Subject::new(&[]).await;
-    let mut firings = subject.engine.order(FaultOrder::new(Role::SessionPool, Fault::Panic).on("Equip"));
+    let mut firings = subject.engine.chaos().order(FaultOrder::new(Role::SessionPool, MessageFault::Panic).on("Equip"));
     // The first connection has a session already; a second one asks for one.
     let both = [subject.engine.execute(slow(Duration::from_millis(100))), subject.engine.execute(ping())];
     let answers = futures_util::future::join_all(both).await;
@@ -259,7 +261,7 @@ async fn a_reaper_that_dies_forgets_no_debt() {
     let reply = run(&subject.engine, find).await.unwrap();
     let cursor = reply.body.as_ref().unwrap().as_document().get_document("cursor").unwrap().get("id").unwrap();
     let Some(RawBsonRef::Int64(cursor_id)) = cursor else { panic!("{cursor:?}") };
-    let mut firings = subject.engine.order(FaultOrder::new(Role::Reaper, Fault::Panic).on("Settle"));
+    let mut firings = subject.engine.chaos().order(FaultOrder::new(Role::Reaper, MessageFault::Panic).on("Settle"));
     let debt = KillCursors::new(reply.server.clone(), &Namespace::new("engine", "owed"), cursor_id);
     subject.engine.owe(KillCursors { session: reply.session, ..debt });
     assert!(firings.reached(1).await);
@@ -272,7 +274,8 @@ async fn a_reaper_that_dies_forgets_no_debt() {
 async fn a_supervisor_that_dies_begins_with_a_new_tree() {
     let subject = Subject::new(&[]).await;
     let under_way = begin(&subject, 1, 1).await.pop().unwrap();
-    let mut firings = subject.engine.order(FaultOrder::new(Role::Supervisor, Fault::Panic).on("Restart"));
+    let mut firings =
+        subject.engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Panic).on("Restart"));
     subject.engine.restart().await;
     assert!(firings.reached(1).await);
     let (cause, stage) = under_way.await.unwrap();
@@ -285,7 +288,7 @@ async fn a_supervisor_that_dies_begins_with_a_new_tree() {
 #[tokio::test]
 async fn without_a_supervisor_operations_fail_with_the_cause_until_the_client_is_restarted() {
     let subject = Subject::with(&[], |settings| settings.restart_budget = RestartBudget::NONE).await;
-    let _firings = subject.engine.order(FaultOrder::new(Role::Supervisor, Fault::Panic).on("Restart"));
+    let _firings = subject.engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Panic).on("Restart"));
     subject.engine.restart().await;
     eventually("all actors are gone", || subject.engine.actors().is_empty()).await;
     let started = Instant::now();
@@ -300,7 +303,7 @@ async fn without_a_supervisor_operations_fail_with_the_cause_until_the_client_is
 #[tokio::test]
 async fn a_client_without_a_supervisor_can_still_be_closed() {
     let subject = Subject::with(&[], |settings| settings.restart_budget = RestartBudget::NONE).await;
-    let _firings = subject.engine.order(FaultOrder::new(Role::Supervisor, Fault::Kill).on("Restart"));
+    let _firings = subject.engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Kill).on("Restart"));
     subject.engine.restart().await;
     eventually("all actors are gone", || subject.engine.actors().is_empty()).await;
     subject.engine.close(None).await;
@@ -312,7 +315,10 @@ async fn a_client_without_a_supervisor_can_still_be_closed() {
 #[tokio::test]
 async fn the_sixth_crash_of_a_pool_within_five_seconds_restarts_the_topology() {
     let subject = Subject::new(&[]).await;
-    let mut firings = subject.engine.order(FaultOrder::new(Role::ConnectionPool, Fault::Panic).on("CheckOut").times(6));
+    let mut firings = subject
+        .engine
+        .chaos()
+        .order(FaultOrder::new(Role::ConnectionPool, MessageFault::Panic).on("CheckOut").times(6));
     let started = Instant::now();
     while firings.count() < 6 {
         persist(&subject.engine, ping()).await;
@@ -329,7 +335,7 @@ async fn the_sixth_crash_of_a_pool_within_five_seconds_restarts_the_topology() {
 #[tokio::test]
 async fn a_tree_that_cannot_be_kept_alive_is_brought_back_after_a_pause_or_by_hand() {
     let subject = Subject::with(&[], |settings| settings.restart_budget = RestartBudget::NONE).await;
-    let crash = || FaultOrder::new(Role::Topology, Fault::Panic).on("Execute");
+    let crash = || FaultOrder::new(Role::Topology, MessageFault::Panic).on("Execute");
     let (cause, _) = subject.meet(crash()).await;
     assert!(matches!(cause, Cause::Abandoned), "{cause}");
     let (began, mut answered) = (Instant::now(), 0);
@@ -366,7 +372,7 @@ async fn a_tree_stays_down_when_that_is_wanted() {
         settings.stay_down = true;
     })
     .await;
-    subject.meet(FaultOrder::new(Role::Topology, Fault::Kill).on("Execute")).await;
+    subject.meet(FaultOrder::new(Role::Topology, MessageFault::Kill).on("Execute")).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let setback = run(&subject.engine, ping()).await.unwrap_err();
     assert!(matches!(&setback.failure.cause, Cause::EngineDown(cause) if cause.contains("topology")), "{setback:?}");
@@ -390,10 +396,10 @@ async fn a_crash_while_closing_still_ends_the_close() {
         (Role::SessionPool, "TakeEnded"),
         (Role::Reaper, "Settle"),
     ];
-    for fault in [Fault::Panic, Fault::Kill] {
+    for fault in [MessageFault::Panic, MessageFault::Kill] {
         for (role, message) in steps {
             let subject = Subject::new(&[]).await;
-            let mut firings = subject.engine.order(FaultOrder::new(role, fault).on(message));
+            let mut firings = subject.engine.chaos().order(FaultOrder::new(role, fault).on(message));
             let closed = tokio::time::timeout(Duration::from_secs(15), subject.engine.close(None)).await;
             assert!(closed.is_ok(), "{fault:?} of {role} at {message}");
             assert!(firings.reached(1).await, "{fault:?} of {role} at {message}");
@@ -424,7 +430,7 @@ async fn writes_survive_a_series_of_deaths() {
         (Role::SessionPool, "Equip"),
         (Role::SessionPool, "ReturnSession"),
     ] {
-        for fault in [Fault::Panic, Fault::Stop] {
+        for fault in [MessageFault::Panic, MessageFault::Stop] {
             orders.push(FaultOrder::new(role, fault).on(message));
             orders.push(FaultOrder::new(role, fault).on(message).after());
         }
@@ -432,7 +438,7 @@ async fn writes_survive_a_series_of_deaths() {
     let drop_first = command("drop", rawdoc! { "drop": "series" });
     drop(run(&subject.engine, drop_first).await);
     for (id, order) in orders.into_iter().enumerate() {
-        let firings = subject.engine.order(order);
+        let firings = subject.engine.chaos().order(order);
         let write = |id: usize| {
             let mut operation = insert(i32::try_from(id).unwrap());
             operation.request.body = rawdoc! { "insert": "series" };

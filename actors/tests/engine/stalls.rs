@@ -7,8 +7,8 @@ use std::{
 };
 
 use bson::rawdoc;
-use mongo_actors_engine::{Death, Engine, Fault, FaultOrder, Role, SupervisionEvent};
-use mongo_actors_protocol::{retry::Retryability, selection::ServerSelector};
+use mongo_actors_engine::{Death, Engine, FaultOrder, Role, SupervisionEvent};
+use mongo_actors_protocol::{chaos::MessageFault, retry::Retryability, selection::ServerSelector};
 
 use crate::{actors, command, eventually, persist, run, set, settings, supervision::Chronicle};
 
@@ -34,7 +34,7 @@ async fn a_silent_actor_is_restarted() {
         [(Role::Topology, "Execute"), (Role::ConnectionPool, "CheckOut"), (Role::ConnectionPool, "CheckedIn")]
     {
         let engine = subject().await;
-        let mut firings = engine.order(FaultOrder::new(role, Fault::Stall).on(message));
+        let mut firings = engine.chaos().order(FaultOrder::new(role, MessageFault::Stall).on(message));
         let began = Instant::now();
         drop(run(&engine, ping()).await);
         assert!(firings.reached(1).await);
@@ -50,7 +50,7 @@ async fn a_silent_actor_is_restarted() {
 #[tokio::test]
 async fn a_silent_connection_is_given_up() {
     let engine = subject().await;
-    let _firings = engine.order(FaultOrder::new(Role::Connection, Fault::Stall).on("Run"));
+    let _firings = engine.chaos().order(FaultOrder::new(Role::Connection, MessageFault::Stall).on("Run"));
     let setback = run(&engine, ping()).await.unwrap_err();
     assert!(!setback.failure.stage.may_be_sent(), "{:?}", setback.failure);
     persist(&engine, ping()).await;

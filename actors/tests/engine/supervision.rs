@@ -8,10 +8,10 @@ use std::{
 use actix::{Actor, Context, Handler};
 use bson::rawdoc;
 use mongo_actors_engine::{
-    Cause, Death, Decision, Engine, EngineSettings, Escalation, Fault, FaultOrder, Operation, Parent, RestartBudget,
-    Role, SupervisionEvent, SupervisionListener, TreeStatus,
+    Cause, Death, Decision, Engine, EngineSettings, Escalation, FaultOrder, Operation, Parent, RestartBudget, Role,
+    SupervisionEvent, SupervisionListener, TreeStatus,
 };
-use mongo_actors_protocol::retry::Retryability;
+use mongo_actors_protocol::{chaos::MessageFault, retry::Retryability};
 use tokio::sync::mpsc;
 
 use crate::{actors, command, eventually, persist, run, set, settings};
@@ -82,7 +82,7 @@ async fn the_tree_can_be_seen_printed_and_serialised() {
 #[tokio::test]
 async fn what_waits_and_what_is_in_hand_can_be_seen() {
     let (engine, chronicle) = subject(|settings| settings.stall_limit = Duration::from_millis(800)).await;
-    let mut firings = engine.order(FaultOrder::new(Role::Topology, Fault::Stall).on("Execute"));
+    let mut firings = engine.chaos().order(FaultOrder::new(Role::Topology, MessageFault::Stall).on("Execute"));
     let stalled: Vec<_> = (0..3).map(|_| engine.execute(ping())).collect();
     assert!(firings.reached(1).await);
     // The first of them went into the stall. What else comes, such as reports of monitors, waits as well.
@@ -112,7 +112,7 @@ async fn listeners_hear_of_births_restarts_and_deaths() {
     let (engine, chronicle) = subject(|_| {}).await;
     assert!(chronicle.has(|event| matches!(event, SupervisionEvent::ActorStarted { role: Role::Connection, .. })));
     assert!(chronicle.has(|event| *event == SupervisionEvent::TreeUp));
-    let mut firings = engine.order(FaultOrder::new(Role::ConnectionPool, Fault::Panic).on("CheckOut"));
+    let mut firings = engine.chaos().order(FaultOrder::new(Role::ConnectionPool, MessageFault::Panic).on("CheckOut"));
     persist(&engine, ping()).await;
     assert!(firings.reached(1).await);
     engine.flush_events().await;
@@ -154,7 +154,7 @@ async fn an_actor_of_the_application_can_be_told() {
     let (told, mut events) = mpsc::unbounded_channel();
     let watchman = Watchman(told).start();
     let (engine, _) = subject(|settings| settings.listeners.supervision.push(Arc::new(watchman.recipient()))).await;
-    let _firings = engine.order(FaultOrder::new(Role::SessionPool, Fault::Stop).on("Lend"));
+    let _firings = engine.chaos().order(FaultOrder::new(Role::SessionPool, MessageFault::Stop).on("Lend"));
     drop(engine.start_session(Default::default()).await);
     loop {
         let event = events.recv().await.expect("the restart is told");
@@ -178,7 +178,7 @@ async fn child() -> (Engine, Arc<Chronicle>, mpsc::UnboundedReceiver<Escalation>
 
 /// Crashes the topology, which such a client does not survive.
 async fn crash(engine: &Engine, questions: &mut mpsc::UnboundedReceiver<Escalation>) -> Escalation {
-    let _firings = engine.order(FaultOrder::new(Role::Topology, Fault::Panic).on("Execute"));
+    let _firings = engine.chaos().order(FaultOrder::new(Role::Topology, MessageFault::Panic).on("Execute"));
     drop(run(engine, ping()).await);
     let escalation = questions.recv().await.unwrap();
     assert!(escalation.cause().starts_with("supervisor/topology panicked"), "{escalation:?}");
@@ -223,7 +223,7 @@ async fn a_parent_decides_about_a_tree_that_cannot_be_kept_alive() {
 #[tokio::test]
 async fn a_parent_decides_about_a_root_that_died() {
     let (engine, _, mut questions) = child().await;
-    let mut firings = engine.order(FaultOrder::new(Role::Supervisor, Fault::Kill).on("Restart"));
+    let mut firings = engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Kill).on("Restart"));
     engine.restart().await;
     assert!(firings.reached(1).await);
     let escalation = questions.recv().await.unwrap();

@@ -1,0 +1,18 @@
+//! Faults on purpose, at the two places that everything passes. Feature `chaos`.
+//!
+//! Accepts: plans and orders, from [`ChaosControl`]; sites that are reached, from the runtime and from transports.
+//! Sends: faults back to where they are due; each firing to the log, to listeners and into the recording.
+//! Owns: the armed plan, the orders, the partitions, the recording.
+//! Invariant: without a plan, an order or a partition, a site costs one relaxed load.
+//! If it dies: it is no actor; a plan ends by its time, by its guard, or by the kill switch.
+
+mod classes;
+mod control;
+mod orders;
+mod state;
+mod transport;
+
+pub use control::{ArmError, Armed, ChaosControl};
+pub use orders::{FaultOrder, Firings};
+
+pub(crate) use state::{Chaos, RecordedAttempt, Taken};
