@@ -25,7 +25,7 @@ mod supervisor;
 mod ticket;
 mod topology;
 
-pub use change_stream::{ChangeStreamHandle, ChangeStreamPlan, FetchError, GivenUp};
+pub use change_stream::{ChangeStreamHandle, ChangeStreamPlan, FetchError, FetchedBatch, GivenUp};
 #[cfg(feature = "chaos")]
 pub use chaos::{ArmError, Armed, ChaosControl, FaultOrder, Firings};
 pub use engine::{Engine, Selected};

@@ -331,3 +331,20 @@ async fn a_document_too_large_for_the_server_is_never_sent() {
     }
     assert!(sent(&server).is_empty());
 }
+
+/// The server knows by session and number that it has executed the command; what it is sent is the same, byte for byte.
+#[tokio::test]
+async fn a_clients_bulk_write_whose_write_concern_failed_is_repeated_as_it_was() {
+    let stopping = doc! { "code": 91, "errmsg": "Replication is being shut down" };
+    let mut failed = doc! { "writeConcernError": stopping, "nInserted": 1 };
+    failed.insert("errorLabels", ["RetryableWriteError"].as_slice());
+    let server = modern().nth("bulkWrite", 0, bulk_reply(failed, [], 0)).start().await.unwrap();
+    let client = client_of(&server, "");
+    let result = client.bulk_write([here(insert(0)), here(set(1)), here(delete(2))]).await.unwrap();
+    assert_eq!(result.inserted_count, 3, "what counts is the second answer");
+    let [first, second] = &server.received_named("bulkWrite")[..] else { panic!("it was sent once, or three times") };
+    for field in ["lsid", "txnNumber", "ops", "nsInfo"] {
+        assert!(first.body.contains_key(field));
+        assert_eq!(first.body.get(field), second.body.get(field), "{field}");
+    }
+}

@@ -52,7 +52,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::{Stream, stream::FusedStream};
-use mongo_actors_engine::ChangeStreamHandle;
+use mongo_actors_engine::{ChangeStreamHandle, FetchedBatch};
 pub use mongo_actors_protocol::change_stream::ResumeToken;
 use mongo_actors_protocol::{options::CodecOptions, retry::Budget};
 use serde::de::DeserializeOwned;
@@ -97,8 +97,17 @@ struct Inner {
     handle: ChangeStreamHandle,
     codec: CodecOptions,
     timeout: Option<Duration>,
-    /// The time that the call going on has.
+    /// The call going on.
+    call: Call,
+}
+
+/// A call that waits for what comes next.
+#[derive(Default)]
+struct Call {
+    /// The time that it has.
     budget: Option<Budget>,
+    /// Whether it has opened a cursor.
+    has_opened: bool,
 }
 
 /// What a call waits for.
@@ -118,7 +127,7 @@ impl<T> ChangeStream<T> {
         timeout: Option<Duration>,
         budget: Budget,
     ) -> Result<Self> {
-        let mut inner = Box::new(Inner { handle, codec, timeout, budget: None });
+        let mut inner = Box::new(Inner { handle, codec, timeout, call: Call::default() });
         poll_fn(|cx| inner.handle.poll_fetch(budget, cx)).await?;
         Ok(Self { inner, events: PhantomData })
     }
@@ -170,7 +179,7 @@ impl<T: DeserializeOwned> ChangeStream<T> {
     /// # Cancel safety
     /// No event is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<Result<T>> {
-        self.inner.budget = None;
+        self.inner.call = Call::default();
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
@@ -186,7 +195,7 @@ impl<T: DeserializeOwned> ChangeStream<T> {
     }
 
     /// The next event, if there is one within the time that the server waits for it
-    /// ([`max_await_time`](crate::action::Watch::max_await_time)): asks it once at most, and resumes once at most. None
+    /// ([`max_await_time`](crate::action::Watch::max_await_time)): asks it once, and once more if it had to resume. None
     /// when nothing came; the [`resume_token`](Self::resume_token) may have advanced all the same.
     ///
     /// # Errors
@@ -195,7 +204,7 @@ impl<T: DeserializeOwned> ChangeStream<T> {
     /// # Cancel safety
     /// No event is lost when the future is dropped.
     pub async fn next_if_any(&mut self) -> Result<Option<T>> {
-        self.inner.budget = None;
+        self.inner.call = Call::default();
         let event = poll_fn(|cx| self.inner.poll_event(Patience::Answer, cx)).await?;
         event.map(|event| decode_event(&event, &self.inner.codec)).transpose()
     }
@@ -204,8 +213,7 @@ impl<T: DeserializeOwned> ChangeStream<T> {
 impl Inner {
     fn poll_event(&mut self, patience: Patience, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         let event = ready!(self.poll_undated(patience, cx));
-        // The next call has its own time.
-        self.budget = None;
+        self.call = Call::default();
         Poll::Ready(event)
     }
 
@@ -219,14 +227,16 @@ impl Inner {
                 return Poll::Ready(Ok(None));
             }
             let timeout = self.timeout;
-            let budget = *self.budget.get_or_insert_with(|| {
+            let budget = *self.call.budget.get_or_insert_with(|| {
                 Budget::beginning_at(Instant::now(), timeout).within(crate::timeout::current().unwrap_or_default())
             });
             if budget.deadline().is_some_and(|deadline| deadline <= Instant::now()) && answered {
                 return Poll::Ready(Err(Error::new(ErrorKind::OperationTimeout)));
             }
-            ready!(self.handle.poll_fetch(budget, cx))?;
-            answered = true;
+            let batch = ready!(self.handle.poll_fetch(budget, cx))?;
+            // A new cursor is asked once, too.
+            answered = batch == FetchedBatch::Next || self.call.has_opened;
+            self.call.has_opened = true;
         }
     }
 }

@@ -372,3 +372,19 @@ async fn closing_has_the_time_of_the_stream_anew_unless_it_is_given_its_own() {
     drop(watch().await.unwrap());
     assert!(matches!(limit(4).await, Some(10_000..20_001)));
 }
+
+#[tokio::test]
+async fn asking_once_asks_the_new_cursor_after_resuming() {
+    let server = endless().await;
+    let mut changes = things(&server).await.watch().await.unwrap();
+    server.once("getMore", Reply::Close);
+    let event = changes.next_if_any().await.unwrap().unwrap();
+    assert_eq!(event.full_document.unwrap().get_i32("_id").unwrap(), 1);
+    assert_eq!((server.received_named("aggregate").len(), server.received_named("getMore").len()), (2, 2));
+
+    // Not without end: a cursor that is lost again has been asked.
+    assert!(changes.next_if_any().await.unwrap().is_some());
+    server.on("getMore", Reply::error(43, "CursorNotFound", "gone"));
+    assert!(changes.next_if_any().await.unwrap().is_none());
+    assert_eq!((server.received_named("aggregate").len(), server.received_named("getMore").len()), (4, 4));
+}

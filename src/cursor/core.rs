@@ -101,6 +101,9 @@ enum State {
     /// A `getMore` has failed. Nothing more is read; the connection that the cursor is bound to is given back when it is
     /// closed.
     Failed { id: i64, lease: Lease },
+    /// A `getMore` was not answered, and its connection is closed. Nothing more is read; the server has noticed, and will
+    /// probably close the cursor by itself.
+    Orphaned { id: i64 },
     /// The server has closed it, or has been asked to.
     Closed,
 }
@@ -201,13 +204,14 @@ impl Core {
     pub(super) fn id(&self) -> Option<i64> {
         match &self.state {
             State::Unstarted | State::Fetching { id: 0, .. } => None,
-            State::Open(Place { id, .. }) | State::Fetching { id, .. } | State::Failed { id, .. } => Some(*id),
+            State::Open(Place { id, .. }) | State::Fetching { id, .. } => Some(*id),
+            State::Failed { id, .. } | State::Orphaned { id } => Some(*id),
             State::Closed => Some(0),
         }
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        !self.batch.is_empty() || !matches!(self.state, State::Closed | State::Failed { .. })
+        !self.batch.is_empty() || !matches!(self.state, State::Closed | State::Failed { .. } | State::Orphaned { .. })
     }
 
     pub(super) fn current(&self) -> Option<&Bytes> {
@@ -271,7 +275,7 @@ impl Core {
             }
             match std::mem::replace(&mut self.state, State::Closed) {
                 State::Closed => return Poll::Ready(Ok(false)),
-                failed @ State::Failed { .. } => {
+                failed @ (State::Failed { .. } | State::Orphaned { .. }) => {
                     self.state = failed;
                     return Poll::Ready(Ok(false));
                 }
@@ -377,7 +381,8 @@ impl Core {
             Some(lease) if lease.is_usable() || lease.info().service_id.is_some() => {
                 self.state = State::Failed { id, lease };
             }
-            _ if !bound => self.owe_after(error, id),
+            _ if !bound && was_cut_off(error) => self.state = State::Orphaned { id },
+            _ if !bound => self.owe(id, None, None),
             // With the connection the cursor has ended, or whoever has the connection ends it.
             _ => {}
         }
@@ -427,16 +432,6 @@ impl Core {
         Some(KillCursors { timeout: self.terms.timing.timeout, ..debt })
     }
 
-    /// The same for a cursor that this error has ended.
-    fn owe_after(&self, error: &Error, id: i64) {
-        if let Some(debt) = self.debt(id) {
-            let was_sent = error.attempts().last().is_some_and(|attempt| attempt.stage().may_be_sent());
-            // Without an answer, the connection was closed.
-            let orphaned = was_sent && error.server_response().is_none();
-            self.client.engine().owe(KillCursors { orphaned, ..debt });
-        }
-    }
-
     /// Closes the cursor on its server and waits for that, for `within`, or else for as long as the operation that opened
     /// it had.
     pub(super) async fn close(&mut self, within: Option<Duration>) {
@@ -444,6 +439,7 @@ impl Core {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Open(Place { id, session, lease, .. }) => self.kill(id, session, lease, within).await,
             State::Failed { id, lease } => self.kill(id, None, Some(lease), within).await,
+            State::Orphaned { id } => self.kill(id, None, None, within).await,
             fetching @ State::Fetching { .. } => self.give_up(fetching),
             State::Unstarted | State::Closed => {}
         }
@@ -471,6 +467,11 @@ impl Core {
         match state {
             State::Open(Place { id, session, lease, .. }) => self.owe(id, session, lease),
             State::Failed { id, lease } => self.owe(id, None, Some(lease)),
+            State::Orphaned { id } => {
+                if let Some(debt) = self.debt(id) {
+                    self.client.engine().owe(KillCursors { orphaned: true, ..debt });
+                }
+            }
             State::Fetching { fetch, id, bound } => {
                 // First the command on its way is given up, so that its session is free again. If it has the connection
                 // that the cursor is bound to, whoever gets that next has the cursor closed.
@@ -505,6 +506,12 @@ impl Core {
         (self.namespace, self.server, self.current, self.retrieved) = (None, None, None, 0);
         Ok(())
     }
+}
+
+/// Whether the command was sent and not answered. Its connection is closed then.
+fn was_cut_off(error: &Error) -> bool {
+    let was_sent = error.attempts().last().is_some_and(|attempt| attempt.stage().may_be_sent());
+    was_sent && error.server_response().is_none()
 }
 
 impl Drop for Core {

@@ -279,15 +279,20 @@ async fn a_cursor_whose_connection_was_closed_is_killed_later_and_one_that_was_r
     assert!(server.received_named("killCursors").is_empty() || begun.elapsed() > Duration::from_secs(1));
     server.wait_for("killCursors", 1, SOON).await.unwrap();
 
+    let mut cursor = find().await.unwrap();
+    cursor.try_next().await.unwrap_err();
+    assert!(!cursor.is_alive());
+    cursor.close().await;
+    assert_eq!(server.received_named("killCursors").len(), 2, "who closes a cursor does not wait for the server");
     find().await.unwrap().try_next().await.unwrap_err();
     numbers.client().close().await;
-    assert_eq!(server.received_named("killCursors").len(), 2, "closing waits for nothing");
+    assert_eq!(server.received_named("killCursors").len(), 3, "nor does who closes the client");
 
     server.on("getMore", Reply::error(2, "BadValue", "no"));
     let numbers = collection(&server).await;
     let begun = Instant::now();
     numbers.find(doc! {}).await.unwrap().try_next().await.unwrap_err();
-    server.wait_for("killCursors", 3, SOON).await.unwrap();
+    server.wait_for("killCursors", 4, SOON).await.unwrap();
     assert!(begun.elapsed() < SOON / 2);
 }
 

@@ -53,6 +53,15 @@ struct Fetching {
     started: bool,
 }
 
+/// Which batch was fetched. Either may be empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchedBatch {
+    /// The first of a new cursor, for which a server does not wait.
+    First,
+    /// A later one.
+    Next,
+}
+
 /// Why no events came.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -95,7 +104,7 @@ impl ChangeStreamHandle {
         self.delivery.resume_token()
     }
 
-    /// Fetches a batch, which may be empty. Opens the cursor if there is none. The budget counts for a request that
+    /// Fetches a batch. Opens the cursor if there is none. The budget counts for a request that
     /// begins now.
     ///
     /// # Errors
@@ -103,7 +112,7 @@ impl ChangeStreamHandle {
     ///
     /// # Cancel safety
     /// Nothing is lost when it is not polled again: the next call waits for the same batch.
-    pub fn poll_fetch(&mut self, budget: Budget, cx: &mut Context<'_>) -> Poll<Result<(), FetchError>> {
+    pub fn poll_fetch(&mut self, budget: Budget, cx: &mut Context<'_>) -> Poll<Result<FetchedBatch, FetchError>> {
         loop {
             let Some(fetching) = &mut self.fetching else {
                 self.ask(budget);
@@ -181,12 +190,13 @@ impl ChangeStreamHandle {
         }))
     }
 
-    fn take(&mut self, fetched: Fetched) -> Result<(), FetchError> {
+    fn take(&mut self, fetched: Fetched) -> Result<FetchedBatch, FetchError> {
         match fetched {
             Ok(body) => match Arrival::read(&body) {
                 Ok(arrival) => {
+                    let batch = if arrival.opened { FetchedBatch::First } else { FetchedBatch::Next };
                     self.delivery.arrived(arrival);
-                    Ok(())
+                    Ok(batch)
                 }
                 Err(error) => {
                     self.end();

@@ -16,6 +16,6 @@ mod plan;
 mod tests;
 
 pub(crate) use actor::ChangeStreamActor;
-pub use handle::{ChangeStreamHandle, FetchError};
+pub use handle::{ChangeStreamHandle, FetchError, FetchedBatch};
 pub(crate) use messages::EndStream;
 pub use plan::{ChangeStreamPlan, GivenUp};

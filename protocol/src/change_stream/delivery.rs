@@ -20,6 +20,8 @@ pub struct Arrival {
     pub operation_time: Option<Timestamp>,
     /// Whether the server has closed the cursor.
     pub exhausted: bool,
+    /// Whether it is the first batch of a cursor, for which the server does not wait.
+    pub opened: bool,
 }
 
 impl Arrival {
@@ -35,6 +37,7 @@ impl Arrival {
             post_batch_resume_token: cursor.post_batch_resume_token.map(ResumeToken::from),
             operation_time: Envelope::read(reply).ok().and_then(|envelope| envelope.operation_time),
             exhausted: cursor.id == 0,
+            opened: reply.get_document("cursor").is_ok_and(|cursor| matches!(cursor.get("firstBatch"), Ok(Some(_)))),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Proxies that make a replica set look like a sharded cluster.
 
+use std::net::SocketAddr;
+
 use bson::oid::ObjectId;
 use mongo_actors_protocol::address::ServerAddress;
 
@@ -44,6 +46,15 @@ impl MongosProxy {
         let upstream = Upstream::PrimaryOf(set.members().to_vec());
         let proxy = Proxy::start_with(upstream, vec![Disguise::Mongos]).await.map_err(Error::system("a proxy"))?;
         Ok(Self { proxy, credentials: set.credentials().cloned() })
+    }
+
+    /// Starts one in front of a single server, which asks for no credentials.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn before(server: SocketAddr) -> Result<Self> {
+        let proxy = Proxy::start_with(Upstream::Fixed(server), vec![Disguise::Mongos]).await;
+        Ok(Self { proxy: proxy.map_err(Error::system("a proxy"))?, credentials: None })
     }
 
     /// The proxy, for its address and faults.

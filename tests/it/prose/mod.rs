@@ -2,6 +2,7 @@
 //! `docs/prose-tests.md` lists them all, also those that are elsewhere. Those of the convenient API for transactions need
 //! its clock and dice, and so are in `src/session/tests.rs`.
 
+mod bson_binary_vector;
 mod causal_consistency;
 mod change_streams;
 mod client_backpressure;

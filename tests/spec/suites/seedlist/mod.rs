@@ -46,10 +46,6 @@ fn run(test: &Value, folder: &str) -> Result<(), Failed> {
     check_seeds(test, &options.hosts)?;
     check_options(test, uri, &options)?;
     check_parsed(&test["parsed_options"], &options)?;
-    if options.load_balanced {
-        // Load-balanced mode is a later part of the driver.
-        return Ok(());
-    }
     check_deployment(test, folder, uri, options.tls().is_some())
 }
 

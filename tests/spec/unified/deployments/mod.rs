@@ -31,7 +31,10 @@ pub(super) const PLACES: &[Place] = &[
     Place { group: Group::SecureReplicaSet, topology: TopologyName::ReplicaSet },
     Place { group: Group::SecureReplicaSet, topology: TopologyName::Sharded },
     Place { group: Group::SecureReplicaSet, topology: TopologyName::LoadBalanced },
+    Place { group: Group::SecureStandalone, topology: TopologyName::Single },
     Place { group: Group::Secantus, topology: TopologyName::ReplicaSet },
+    Place { group: Group::Secantus, topology: TopologyName::Single },
+    Place { group: Group::Secantus, topology: TopologyName::Sharded },
 ];
 
 /// The runtime of everything that outlives a test, and of the tests.

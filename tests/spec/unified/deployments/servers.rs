@@ -13,18 +13,21 @@ use crate::unified::{
 pub(crate) enum Group {
     /// One server.
     Standalone,
+    /// One server with authentication.
+    SecureStandalone,
     /// Three members, also reached through what looks like two routers and like two load balancers.
     ReplicaSet,
     /// One member with authentication, reached in the same ways. More would authenticate to each other, and meet the
     /// fail points of tests.
     SecureReplicaSet,
-    /// A server that answers as a newer one, and says that it is a replica set.
+    /// A server that answers as a newer one, and says that it is a replica set. It is also reached directly, and through
+    /// what looks like two routers.
     Secantus,
 }
 
 impl Group {
     pub(crate) fn has_auth(self) -> bool {
-        self == Self::SecureReplicaSet
+        matches!(self, Self::SecureStandalone | Self::SecureReplicaSet)
     }
 }
 
@@ -32,7 +35,13 @@ impl Group {
 pub(super) enum Servers {
     Standalone(Box<Standalone>),
     ReplicaSet(Box<Fronted>),
-    Secantus(Box<Secantus>),
+    Secantus(Box<FrontedSecantus>),
+}
+
+/// A newer server and what stands in front of it.
+pub(super) struct FrontedSecantus {
+    server: Secantus,
+    routers: [MongosProxy; 2],
 }
 
 /// A replica set and what stands in front of it.
@@ -52,7 +61,11 @@ impl Servers {
         match group {
             Group::Standalone => Standalone::start().await.map(Box::new).map(Self::Standalone).map_err(broken),
             Group::ReplicaSet => Self::fronted(ReplicaSet::builder(3)).await,
-            Group::Secantus => Secantus::start().await.map(Box::new).map(Self::Secantus).map_err(broken),
+            Group::SecureStandalone => {
+                let server = Standalone::builder().auth("user", "secret").start().await;
+                server.map(Box::new).map(Self::Standalone).map_err(broken)
+            }
+            Group::Secantus => Self::fronted_secantus().await,
             Group::SecureReplicaSet => Self::fronted(ReplicaSet::builder(1).auth("user", "secret")).await,
         }
     }
@@ -67,27 +80,37 @@ impl Servers {
         start.await.map(Box::new).map(Self::ReplicaSet).map_err(broken)
     }
 
+    async fn fronted_secantus() -> Outcome<Self> {
+        let start = async {
+            let server = Secantus::start().await?;
+            let address = server.socket_address();
+            let routers = [MongosProxy::before(address).await?, MongosProxy::before(address).await?];
+            Ok(FrontedSecantus { server, routers })
+        };
+        start.await.map(Box::new).map(Self::Secantus).map_err(broken)
+    }
+
     /// The connection string of the servers as they are, for the runner's own use.
     pub(super) fn plain_uri(&self) -> String {
         match self {
             Self::Standalone(server) => server.uri(),
             Self::ReplicaSet(fronted) => fronted.set.uri(),
-            Self::Secantus(server) => server.uri_with(&[("replicaSet", "secantus")]),
+            Self::Secantus(fronted) => fronted.server.uri_with(&[("replicaSet", "secantus")]),
         }
     }
 
     /// The connection string for a test that wants `topology`, and perhaps one router or several.
     pub(super) fn uri(&self, topology: TopologyName, several_routers: Option<bool>) -> String {
-        let Self::ReplicaSet(fronted) = self else { return self.plain_uri() };
-        let Fronted { set, routers: [first, second], balancers: [of_several, of_one] } = &**fronted;
-        match topology {
-            TopologyName::Single | TopologyName::ReplicaSet => set.uri(),
-            TopologyName::Sharded | TopologyName::ShardedReplicaSet if several_routers == Some(true) => {
-                MongosProxy::uri_of(&[first, second], &[])
+        match (self, topology) {
+            (Self::Standalone(_), _) | (_, TopologyName::ReplicaSet) => self.plain_uri(),
+            (Self::ReplicaSet(fronted), TopologyName::Single) => fronted.set.uri(),
+            (Self::Secantus(fronted), TopologyName::Single) => fronted.server.uri_with(&[("directConnection", "true")]),
+            (Self::ReplicaSet(fronted), TopologyName::LoadBalanced) => {
+                let [of_several, of_one] = &fronted.balancers;
+                if several_routers == Some(false) { of_one.uri() } else { of_several.uri() }
             }
-            TopologyName::Sharded | TopologyName::ShardedReplicaSet => first.uri(),
-            TopologyName::LoadBalanced if several_routers == Some(false) => of_one.uri(),
-            TopologyName::LoadBalanced => of_several.uri(),
+            (Self::ReplicaSet(fronted), _) => uri_of_routers(&fronted.routers, several_routers),
+            (Self::Secantus(fronted), _) => uri_of_routers(&fronted.routers, several_routers),
         }
     }
 
@@ -104,7 +127,7 @@ impl Servers {
         let off = || doc! { "configureFailPoint": name, "mode": "off" };
         match self {
             Self::Standalone(server) => server.member().admin(off()).await.map(drop).map_err(broken),
-            Self::Secantus(server) => server.run_command("admin", off()).await.map(drop).map_err(broken),
+            Self::Secantus(fronted) => fronted.server.run_command("admin", off()).await.map(drop).map_err(broken),
             Self::ReplicaSet(fronted) => {
                 for member in fronted.set.members() {
                     member.admin(off()).await.map_err(broken)?;
@@ -118,11 +141,17 @@ impl Servers {
     pub(super) async fn admin(&self, command: Document) -> Outcome<Document> {
         match self {
             Self::Standalone(server) => server.member().admin(command).await.map_err(broken),
-            Self::Secantus(server) => server.run_command("admin", command).await.map_err(broken),
+            Self::Secantus(fronted) => fronted.server.run_command("admin", command).await.map_err(broken),
             Self::ReplicaSet(fronted) => {
                 let primary = fronted.set.wait_for_primary().await.map_err(broken)?;
                 primary.admin(command).await.map_err(broken)
             }
         }
     }
+}
+
+/// The connection string for both routers, or for one.
+fn uri_of_routers(routers: &[MongosProxy; 2], several: Option<bool>) -> String {
+    let [first, second] = routers;
+    if several == Some(true) { MongosProxy::uri_of(&[first, second], &[]) } else { first.uri() }
 }
