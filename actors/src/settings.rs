@@ -1,6 +1,6 @@
 //! What a client's actors are made from.
 
-use std::{env, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, env, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{
     auth::conversation::Conversation,
@@ -62,6 +62,8 @@ pub struct Conformance {
     pub maintenance_interval: Option<Duration>,
     /// The least time between two lookups of SRV records.
     pub srv_rescan_interval: Duration,
+    /// What the environment says about the keys of AWS; none for that of the process, which tests cannot change.
+    pub variables: Option<Arc<HashMap<String, String>>>,
 }
 
 impl Default for Conformance {
@@ -70,6 +72,7 @@ impl Default for Conformance {
             monitors: true,
             maintenance_interval: PoolOptions::default().maintenance_interval,
             srv_rescan_interval: SrvPolling::LEAST_INTERVAL,
+            variables: None,
         }
     }
 }
@@ -160,8 +163,8 @@ impl EngineSettings {
     /// What encrypted connections need; none when they are not asked for.
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Result<Option<Tls>, ConfigError> {
-        let limit = self.options.connect_timeout;
-        self.options.tls().map(|options| Tls::new(options, limit)).transpose()
+        let (proxy, limit) = (self.options.socks5_proxy.as_ref(), self.options.connect_timeout);
+        self.options.tls().map(|options| Tls::new(options, proxy, limit)).transpose()
     }
 
     #[cfg(not(feature = "tls"))]

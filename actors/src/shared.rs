@@ -15,7 +15,7 @@ use mongo_actors_protocol::{
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    connection::KeyCache,
+    connection::{AwsKeyCache, KeyCache},
     event_publisher::EventSink,
     failure::Cause,
     net::Tls,
@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) metadata: ArcSwap<ClientMetadata>,
     pub(crate) events: EventSink,
     pub(crate) keys: KeyCache,
+    pub(crate) aws_keys: AwsKeyCache,
     /// None when connections are not encrypted.
     pub(crate) tls: Option<Tls>,
     pub(crate) registry: Registry,
@@ -78,6 +79,7 @@ impl Shared {
             status: ArcSwap::from_pointee(Status::Open),
             metadata: ArcSwap::from_pointee(metadata),
             keys: KeyCache::default(),
+            aws_keys: AwsKeyCache::default(),
             tls,
             ledger: Ledger::default(),
             gate: Gate::default(),

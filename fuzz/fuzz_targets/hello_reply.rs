@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use mongo_actors_protocol::{
     handshake::HandshakeReply,
     options::ClientOptions,
-    sdam::{HelloReply, RoundTripTime, ServerDescription, Topology, TopologySettings},
+    sdam::{HelloReply, RoundTripTime, ServerDescription, ServerType, Topology, TopologySettings, TopologyType},
     wire::{Documents, ReplyBody},
 };
 
@@ -58,5 +58,12 @@ fn observe(topology: &mut Topology, document: &RawDocument, turn: usize) {
     while topology.poll_effect().is_some() {
         effects += 1;
         assert!(effects < 100_000, "the topology never comes to rest");
+    }
+    let description = topology.description();
+    let primaries = description.servers.values().filter(|server| server.server_type == ServerType::RsPrimary).count();
+    match description.topology_type {
+        TopologyType::ReplicaSetWithPrimary => assert_eq!(primaries, 1),
+        TopologyType::Single => {}
+        _ => assert_eq!(primaries, 0),
     }
 }

@@ -4,10 +4,15 @@ use std::{env, fs, io, path::Path};
 
 use bson::{RawDocumentBuf, oid::ObjectId, rawdoc};
 use mongo_actors_protocol::{
+    auth::{
+        conversation::Conversation,
+        credential::{AuthMechanism, Credential},
+    },
     compression::MessageCompressor,
     options::Compressor,
     wire::{DocumentSequence, HEADER_LEN, MessageFlags, MessageParts},
 };
+use rand::{SeedableRng, rngs::StdRng};
 
 fn main() -> io::Result<()> {
     let folder = env::args().nth(1).unwrap_or_else(|| "corpus".to_owned());
@@ -17,7 +22,12 @@ fn main() -> io::Result<()> {
     write(folder, "op_compressed", compressed())?;
     write(folder, "hello_reply", hello_replies())?;
     write(folder, "scram", conversations())?;
-    write(folder, "command_reply", replies().into_iter().map(RawDocumentBuf::into_bytes).collect())
+    write(folder, "command_reply", replies().into_iter().map(RawDocumentBuf::into_bytes).collect())?;
+    write(folder, "change_stream", change_streams())?;
+    write(folder, "conversation", sasl_replies())?;
+    write(folder, "ocsp", ocsp())?;
+    write(folder, "pem_key", keys())?;
+    write(folder, "srv_records", srv_records())
 }
 
 fn write(folder: &Path, target: &str, inputs: Vec<Vec<u8>>) -> io::Result<()> {
@@ -142,6 +152,102 @@ fn conversations() -> Vec<Vec<u8>> {
         (1, "m=ext,r=x,s=,i=0"),
     ]
     .map(|(choice, text)| [&[choice], text.as_bytes()].concat())
+    .to_vec()
+}
+
+fn change_streams() -> Vec<Vec<u8>> {
+    let event = |token: &str| {
+        rawdoc! {
+            "_id": { "_data": token }, "operationType": "update", "ns": { "db": "d", "coll": "c" },
+            "documentKey": { "_id": 1 }, "clusterTime": bson::Timestamp { time: 1, increment: 2 },
+            "updateDescription": { "updatedFields": { "a": 1 }, "removedFields": ["b"], "truncatedArrays": [] },
+            "wallTime": bson::DateTime::from_millis(5), "splitEvent": { "fragment": 1, "of": 2 },
+        }
+    };
+    let batch = |name: &str, id: i64, events: &[RawDocumentBuf], token: Option<&str>| {
+        let mut cursor = rawdoc! { "id": id, "ns": "d.c" };
+        let mut array = bson::RawArrayBuf::new();
+        events.iter().for_each(|event| array.push(event.clone()));
+        match name {
+            "first" => cursor.append(bson::raw::cstr!("firstBatch"), array),
+            _ => cursor.append(bson::raw::cstr!("nextBatch"), array),
+        }
+        if let Some(token) = token {
+            cursor.append(bson::raw::cstr!("postBatchResumeToken"), rawdoc! { "_data": token });
+        }
+        rawdoc! { "cursor": cursor, "ok": 1.0, "operationTime": bson::Timestamp { time: 1, increment: 2 } }.into_bytes()
+    };
+    let none: &[RawDocumentBuf] = &[];
+    let stream = |choice: u8, replies: &[Vec<u8>]| [&[choice], &*replies.concat()].concat();
+    vec![
+        stream(0, &[batch("first", 5, none, None), batch("next", 5, &[event("8201"), event("8202")], Some("8203"))]),
+        stream(1, &[batch("first", 5, none, Some("8200")), batch("next", 0, &[event("8201")], None)]),
+        stream(2, &[batch("first", 5, &[event("8201"), event("8202")], None), batch("next", 5, none, Some("8209"))]),
+        stream(0, &[batch("first", 5, &[rawdoc! { "operationType": "insert" }], None)]),
+        stream(0, &[batch("first", 5, &[rawdoc! { "_id": f64::NAN, "operationType": "x" }], None)]),
+    ]
+}
+
+fn sasl_replies() -> Vec<Vec<u8>> {
+    let reply = |done: bool, payload: &[u8]| {
+        let payload = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: payload.to_vec() };
+        rawdoc! { "conversationId": 1, "done": done, "payload": payload, "ok": 1 }.into_bytes()
+    };
+    // What the client of the target sends first has its nonce; the server's begins with it.
+    let first = |mechanism| {
+        let credential = Credential::new("AKIDEXAMPLE", "x").with_mechanism(mechanism);
+        let now = std::time::SystemTime::UNIX_EPOCH;
+        let conversation = Conversation::begin(mechanism, &credential, now, &mut StdRng::seed_from_u64(1));
+        let command = conversation.expect("a good credential").first_command().body;
+        command.get_binary("payload").expect("it has one").bytes.to_vec()
+    };
+    let aws = RawDocumentBuf::from_bytes(first(AuthMechanism::MongoDbAws)).expect("AWS speaks BSON");
+    let nonce = [aws.get_binary("r").expect("it has a nonce").bytes, &[7; 32]].concat();
+    let nonce = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: nonce };
+    let challenge = rawdoc! { "s": nonce, "h": "sts.us-west-2.amazonaws.com" }.into_bytes();
+    let scram = String::from_utf8(first(AuthMechanism::ScramSha256)).expect("SCRAM speaks text");
+    let scram = format!("{}x,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", &scram[scram.find("r=").expect("a nonce")..]);
+    let conversation = |choice: u8, replies: &[Vec<u8>]| [&[choice], &*replies.concat()].concat();
+    vec![
+        conversation(0, &[reply(false, scram.as_bytes())]),
+        conversation(1, &[reply(false, scram.as_bytes())]),
+        conversation(2, &[rawdoc! { "dbname": "$external", "user": "CN=client", "ok": 1 }.into_bytes()]),
+        conversation(3, &[reply(false, &challenge), reply(true, b"")]),
+        conversation(4, &[reply(true, b"")]),
+    ]
+}
+
+fn ocsp() -> Vec<Vec<u8>> {
+    macro_rules! fixtures {
+        ($choice:literal: $($name:literal),*) => {
+            vec![$([&[$choice], include_bytes!(concat!("../../protocol/src/ocsp/fixtures/", $name, ".der")).as_slice()].concat()),*]
+        };
+    }
+    [
+        fixtures!(0: "server", "other"),
+        fixtures!(1: "ca.spki"),
+        fixtures!(2: "good", "bykey", "delegate", "noend", "revoked", "sha256", "unknown"),
+    ]
+    .concat()
+}
+
+fn keys() -> Vec<Vec<u8>> {
+    macro_rules! fixtures {
+        ($($name:literal),*) => {
+            vec![$(include_bytes!(concat!("../../actors/src/net/tls/fixtures/", $name, ".pem")).to_vec()),*]
+        };
+    }
+    fixtures!("ec.pkcs8", "ec.pkcs8-aes256", "ec.sec1", "ec.legacy-aes256", "rsa.pkcs1", "rsa.legacy-des3", "ca")
+}
+
+fn srv_records() -> Vec<Vec<u8>> {
+    [
+        "mongodb+srv://a.b.c/?srvMaxHosts=2\nx.b.c 1 60\ny.b.c 2 90\nx.evil.c 3 0\nz.b.c 27017 3600",
+        "mongodb+srv://u:p@cluster0.example.com/\ndb0.example.com 27017 60\0authSource=s&replicaSet=rs",
+        "mongodb+srv://u@a.b.c/?authMechanism=MONGODB-X509\nx.b.c 1 60\0authSource=s&loadBalanced=true",
+        "mongodb+srv://localhost/?tls=false\nlocalhost 1 1\na.localhost 2 2\0tls=true\0replicaSet=rs",
+    ]
+    .map(|text| text.as_bytes().to_vec())
     .to_vec()
 }
 

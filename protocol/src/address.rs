@@ -53,14 +53,15 @@ impl ServerAddress {
     /// [`InvalidAddress`] for an empty host, a port outside 1..=65535, or an IPv6 literal without brackets.
     pub fn parse(text: &str, default_port: u16) -> Result<Self, InvalidAddress> {
         let invalid = |reason| InvalidAddress { text: text.to_owned(), reason };
-        if text.ends_with(".sock") {
+        // A bracket begins an address, unless it is part of a path.
+        if text.ends_with(".sock") && (text.contains('/') || !text.starts_with('[')) {
             return Ok(Self::Unix { path: PathBuf::from(text) });
         }
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (host, after) =
                     rest.split_once(']').ok_or_else(|| invalid("the IPv6 address lacks its closing bracket"))?;
-                if host.parse::<std::net::Ipv6Addr>().is_err() && !host.contains('%') {
+                if !is_ipv6(host) {
                     return Err(invalid("the text in brackets is not an IPv6 address"));
                 }
                 match after.strip_prefix(':') {
@@ -108,6 +109,12 @@ impl ServerAddress {
             Self::Unix { .. } => None,
         }
     }
+}
+
+/// Whether it is an IPv6 address, with or without the name of an interface.
+fn is_ipv6(text: &str) -> bool {
+    let (address, zone) = text.split_once('%').unwrap_or((text, "any"));
+    address.parse::<std::net::Ipv6Addr>().is_ok() && !zone.is_empty()
 }
 
 impl FromStr for ServerAddress {
@@ -162,8 +169,20 @@ mod tests {
     }
 
     #[test]
+    fn only_an_address_stands_in_brackets() {
+        let zoned: ServerAddress = "[fe80::1%eth0]:5".parse().unwrap();
+        assert_eq!((zoned.host().as_ref(), zoned.to_string().as_str()), ("fe80::1%eth0", "[fe80::1%eth0]:5"));
+        for bad in ["[a%b]", "[%]", "[::1%]", "[name]", "[::1", "[x.sock"] {
+            assert!(bad.parse::<ServerAddress>().is_err(), "{bad} was accepted");
+        }
+    }
+
+    #[test]
     fn names_are_lower_case_and_sockets_are_not() {
         assert_eq!("A.B".parse::<ServerAddress>().unwrap().to_string(), "a.b:27017");
-        assert_eq!("/Tmp/X.sock".parse::<ServerAddress>().unwrap().to_string(), "/Tmp/X.sock");
+        for path in ["/Tmp/X.sock", "X.sock", "[::1]:2/X.sock"] {
+            let address: ServerAddress = path.parse().unwrap();
+            assert_eq!((address.to_string().as_str(), address.port()), (path, None));
+        }
     }
 }

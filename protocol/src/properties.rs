@@ -111,6 +111,38 @@ proptest! {
         }
     }
 
+    #[cfg(all(feature = "snappy-compression", feature = "zlib-compression", feature = "zstd-compression"))]
+    #[test]
+    fn compressed_messages_come_back_whatever_pieces_they_arrive_in(
+        command in command(),
+        choice in 0..4_usize,
+        pieces in vec(1..300_usize, 1..4),
+    ) {
+        use crate::{
+            compression::{MessageCompressor, MessageDecompressor},
+            options::Compressor::{Snappy, Zlib, Zstd},
+            wire::CompressedMessage,
+        };
+
+        let compressor = [Snappy, Zlib { level: None }, Zlib { level: Some(0) }, Zstd { level: Some(1) }][choice];
+        let (mut packed, plain) = (Vec::new(), command.encode(9));
+        MessageCompressor::new(compressor).unwrap().compress(&plain, &mut packed, MAX).unwrap();
+        let (mut reader, mut rest, mut pieces) = (MessageReader::new(MAX), &*packed, pieces.iter().cycle());
+        let frame = loop {
+            let (piece, after) = rest.split_at((*pieces.next().unwrap()).min(rest.len()));
+            reader.unfilled().extend_from_slice(piece);
+            rest = after;
+            match reader.next_frame().unwrap() {
+                Some(frame) => break frame,
+                None => prop_assert!(!rest.is_empty(), "the message does not end"),
+            }
+        };
+        let compressed = CompressedMessage::read(frame, MAX).unwrap();
+        let message = ReplyMessage::try_from(MessageDecompressor::default().decompress(compressed).unwrap()).unwrap();
+        prop_assert_eq!(message.request_id, 9);
+        prop_assert_eq!(Document::try_from(message.body.as_document().to_owned()).unwrap(), command.as_document());
+    }
+
     #[test]
     fn a_damaged_stream_is_an_error_or_a_message_and_never_a_panic(
         command in command(),

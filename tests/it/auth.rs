@@ -151,6 +151,23 @@ async fn names_and_passwords_are_prepared_as_the_specification_says() {
     }
 }
 
+/// A server that answers to what was not asked gets no operation before it got the proof.
+#[tokio::test]
+async fn a_promise_that_all_is_well_does_not_stand_for_the_conversation() {
+    let answer = doc! { "conversationId": 1, "done": true, "payload": binary(""), "ok": 1 };
+    let server = ScriptedServer::builder()
+        .hello(doc! { "speculativeAuthenticate": answer.clone() })
+        .on("saslStart", Reply::document(answer))
+        .start()
+        .await
+        .unwrap();
+    let uri = server.uri().replace("mongodb://", "mongodb://alice:pencil@") + "?authMechanism=PLAIN";
+    let client = Client::with_uri_str(&uri).await.unwrap();
+    ping(&client).await.unwrap();
+    client.close().await;
+    assert!(!server.received_named("saslStart").is_empty(), "nothing was proved");
+}
+
 /// What a pretended server got as PLAIN.
 fn plain_payload(command: &Received) -> Vec<u8> {
     command.body.get_binary_generic("payload").unwrap().clone()

@@ -18,6 +18,8 @@ use mongo_actors::Client;
 use mongo_actors_testkit::Standalone;
 
 mod quickstart {
+    use mongo_actors_testkit::{ReplicaSet, ServerTls, TlsAuthority};
+
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,6 +50,39 @@ mod quickstart {
         let client = Client::with_uri_str(deployment.uri()).await.unwrap();
         assert!(!client.list_database_names().await.unwrap().contains(&"quickstart".to_owned()));
         client.close().await;
+    }
+
+    /// TLS, a client certificate and SCRAM-SHA-256: the connection string says it all.
+    #[tokio::test]
+    async fn a_well_guarded_deployment_takes_a_connection_string_and_nothing_else() {
+        let authority = TlsAuthority::new().unwrap();
+        let tls = ServerTls::new(&authority).unwrap().require_client_certificates();
+        let set = ReplicaSet::builder(3).auth("alice", "pa:ss/w@rd").tls(tls).start().await.unwrap();
+        let uri = set.uri_with(&[("authMechanism", "SCRAM-SHA-256")]);
+        let mut out = Vec::new();
+        tour::run(&uri, PATIENCE, &mut out).await.unwrap();
+        let out = String::from_utf8(out).unwrap();
+        for expected in ["Inserted    5 books", "ReplicaSetWithPrimary rs", "RSPrimary", "RSSecondary", "\nClosed.\n"] {
+            assert!(out.contains(expected), "{expected:?} is not in\n{out}");
+        }
+        assert!(!out.contains("pa:ss") && !out.contains("pa%3Ass"), "{out}");
+
+        // Whatever is taken away from it, nobody gets in.
+        let without = |option: &str| {
+            let (before, query) = uri.split_once('?').unwrap();
+            let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with(&format!("{option}="))).collect();
+            assert!(kept.len() < query.split('&').count(), "{option} is not in {uri}");
+            format!("{before}?{}", kept.join("&"))
+        };
+        let somebody = format!("mongodb://{}", uri.split_once('@').unwrap().1);
+        let patience = Duration::from_secs(2);
+        for uri in [
+            without("tlsCertificateKeyFile"),
+            without("tlsCAFile"),
+            somebody.replace("&authMechanism=SCRAM-SHA-256", ""),
+        ] {
+            tour::run(&uri, patience, &mut Vec::new()).await.unwrap_err();
+        }
     }
 
     #[tokio::test]

@@ -13,7 +13,10 @@ use mongo_actors::{
     event::{CommandListener, CommandStartedEvent, HeartbeatListener, ServerHeartbeatSucceededEvent},
     options::Socks5Proxy,
 };
-use mongo_actors_testkit::{ReplicaSet, ScriptedServer, Socks5Server, Standalone};
+use mongo_actors_testkit::{
+    CertificateSpec, OcspBehaviour, OcspResponder, OcspStatus, ReplicaSet, ScriptedServer, ServerTls, Socks5Server,
+    Standalone, TlsAuthority,
+};
 use tokio::net::{TcpListener, TcpStream};
 
 async fn hello(client: &Client) -> Result<()> {
@@ -175,7 +178,8 @@ async fn a_proxy_that_does_not_help_is_named_and_delays_nobody_for_long() {
     for (port, expected) in [
         (refusing.address().port(), format!("SOCKS5 proxy 127.0.0.1:{}", refusing.address().port())),
         (1, "SOCKS5 proxy 127.0.0.1:1".to_owned()),
-        (silent.address().port(), "500 ms".to_owned()),
+        // Whoever notices first that none comes: a connection, or the monitor.
+        (silent.address().port(), "answer".to_owned()),
     ] {
         let error = refused(&uri(port)).await;
         let text = error.to_string();
@@ -183,4 +187,70 @@ async fn a_proxy_that_does_not_help_is_named_and_delays_nobody_for_long() {
         assert!(matches!(error.kind(), ErrorKind::ServerSelectionTimeout), "{error:?}");
     }
     assert!(started.elapsed() < Duration::from_secs(30), "it took {:?}", started.elapsed());
+}
+
+/// The name that only the proxy can resolve is the one that the certificate must be valid for.
+#[tokio::test]
+async fn encryption_goes_through_a_proxy_to_the_server_itself() {
+    let (authority, other) = (TlsAuthority::new().unwrap(), TlsAuthority::new().unwrap());
+    let named = authority.issue(CertificateSpec::server().names(["database.inside"])).unwrap();
+    let stranger = authority.issue(CertificateSpec::server().names(["127.0.0.1", "localhost"])).unwrap();
+    let server = |certificate| {
+        let tls = ServerTls::with_certificate(&authority, certificate).unwrap();
+        ScriptedServer::builder().tls(tls).start()
+    };
+    let (server, impostor) = (server(named).await.unwrap(), server(stranger).await.unwrap());
+    let proxy = Socks5Server::builder()
+        .auth("ada", "secret")
+        .map(MAPPED, server.socket_address())
+        .map("impostor.inside:1", impostor.socket_address())
+        .start()
+        .await
+        .unwrap();
+    let uri = |host: &str, authority: &TlsAuthority| {
+        let (port, ca) = (proxy.address().port(), authority.ca_file().display());
+        format!(
+            "mongodb://{host}/?directConnection=true&{SHORT}&tlsCAFile={ca}&proxyHost=127.0.0.1&proxyPort={port}\
+             &proxyUsername=ada&proxyPassword=secret"
+        )
+    };
+    visit(&uri(MAPPED, &authority)).await.unwrap();
+    assert!(server.handshakes().iter().all(|handshake| handshake.server_name.as_deref() == Some("database.inside")));
+    let asked = proxy.requests();
+    assert!(!asked.is_empty() && asked.iter().all(|request| request == MAPPED), "{asked:?}");
+
+    let error = visit(&uri("impostor.inside:1", &authority)).await.unwrap_err().to_string();
+    assert!(error.contains("impostor.inside"), "{error}");
+    let error = visit(&uri(MAPPED, &other)).await.unwrap_err().to_string();
+    assert!(error.contains("tlsCAFile"), "{error}");
+    assert!(impostor.received().is_empty());
+}
+
+/// Whoever can reach nothing but the proxy still learns that a certificate was revoked.
+#[tokio::test]
+async fn responders_are_asked_through_the_proxy() {
+    let authority = TlsAuthority::new().unwrap();
+    let responder = OcspResponder::start(&authority, OcspStatus::Revoked.into()).unwrap();
+    let real = responder.url().trim_start_matches("http://").trim_end_matches("/ocsp").parse().unwrap();
+    let spec = CertificateSpec::server().names(["database.inside"]).responder("http://responder.inside/ocsp");
+    let tls = ServerTls::with_certificate(&authority, authority.issue(spec).unwrap()).unwrap();
+    let server = ScriptedServer::builder().tls(tls).start().await.unwrap();
+    let proxy = Socks5Server::builder()
+        .map(MAPPED, server.socket_address())
+        .map("responder.inside:80", real)
+        .start()
+        .await
+        .unwrap();
+    let uri = format!(
+        "mongodb://{MAPPED}/?directConnection=true&{SHORT}&tlsCAFile={}&proxyHost=127.0.0.1&proxyPort={}",
+        authority.ca_file().display(),
+        proxy.address().port(),
+    );
+    let error = visit(&uri).await.unwrap_err().to_string();
+    assert!(error.contains("its certificate is revoked"), "{error}");
+    assert!(responder.requests() > 0 && proxy.requests().iter().any(|request| request == "responder.inside:80"));
+    assert!(server.received().is_empty());
+
+    responder.behave(OcspBehaviour::from(OcspStatus::Good));
+    visit(&uri).await.unwrap();
 }

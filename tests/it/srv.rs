@@ -12,8 +12,11 @@ use mongo_actors::{
     options::{ClientOptions, ResolverConfig},
 };
 use mongo_actors_engine::{Engine, EngineSettings, Role as ActorRole, resolve_seedlist};
-use mongo_actors_protocol::event::{TopologyDescriptionChangedEvent, TopologyListener};
-use mongo_actors_testkit::{DnsMood, DnsServer, Role, ScriptedServer, Standalone};
+use mongo_actors_protocol::{
+    address::ServerAddress,
+    event::{TopologyDescriptionChangedEvent, TopologyListener},
+};
+use mongo_actors_testkit::{DnsMood, DnsServer, ReplicaSet, Role, ScriptedServer, Standalone};
 use tokio::sync::watch;
 
 /// Long enough for anything that is going to happen.
@@ -262,6 +265,27 @@ async fn a_record_outside_of_the_domain_is_skipped_and_the_others_count() {
     follower.engine.close(None).await;
 }
 
+/// Prose test 9 of polling: behind a load balancer nobody looks for other hosts.
+#[tokio::test]
+async fn a_load_balancer_is_not_followed() {
+    let (dns, name) = (DnsServer::start().await.unwrap(), "_mongodb._tcp.test20.test.build.10gen.cc");
+    dns.set_ttl(0);
+    set_records(&dns, name, &[27017]);
+    dns.txt("test20.test.build.10gen.cc", &["loadBalanced=true"]);
+    let uri = "mongodb+srv://test20.test.build.10gen.cc/?tls=false";
+    let mut follower = Follower::start(&dns, uri, false).await;
+    expect(&mut follower, &[27017]).await;
+    assert!(!follower.polls(), "somebody follows the records");
+    follower.engine.close(None).await;
+
+    // Elsewhere somebody does from the moment that the hosts are known.
+    let dns = test1().await;
+    let mut other = Follower::start(&dns, "mongodb+srv://test1.test.build.10gen.cc/?tls=false", false).await;
+    expect(&mut other, &[27017, 27018]).await;
+    assert!(other.polls());
+    other.engine.close(None).await;
+}
+
 /// Prose tests 10 to 12 of polling.
 #[tokio::test]
 async fn no_more_hosts_than_asked_for() {
@@ -294,6 +318,22 @@ async fn the_service_may_have_another_name() {
     expect(&mut follower, &[27017]).await;
     set_records(&dns, name, &[27019, 27020]);
     expect(&mut follower, &[27019, 27020]).await;
+    follower.engine.close(None).await;
+}
+
+/// DNS names one member of a set, whose other members the set tells: what the discovery tests call `hosts`.
+#[tokio::test]
+async fn members_that_dns_does_not_name_are_found_through_those_it_names() {
+    let set = ReplicaSet::start(2).await.unwrap();
+    let mut addresses: Vec<ServerAddress> = set.members().iter().map(|member| member.address()).collect();
+    addresses.sort();
+    let dns = cluster_at(&[addresses[1].port().unwrap()]).await;
+    dns.txt("cluster.0.0.1", &["replicaSet=", set.name()]);
+    let mut follower = Follower::start(&dns, "mongodb+srv://cluster.0.0.1/?tls=false", true).await;
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    follower.wait_for(&addresses.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    follower.engine.warm_up(None).await.unwrap();
+    assert_eq!(follower.engine.description().set_name.as_deref(), Some(set.name()));
     follower.engine.close(None).await;
 }
 

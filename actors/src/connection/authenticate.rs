@@ -1,33 +1,23 @@
 //! Proving the client's credential to a server, on a new connection or once more on an old one.
 
-use std::{
-    borrow::Cow,
-    env,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use bson::RawDocumentBuf;
 use mongo_actors_protocol::auth::{
-    aws,
     conversation::{Conversation, ConversationError, Step},
     credential::{AuthMechanism, Credential},
     scram::{ClientKeys, KeyDerivation},
 };
 
-use super::{handshake, link::Link};
+use super::{aws, handshake, link::Link};
 use crate::{failure::EstablishFault, shared::Shared};
 
 /// Begins a conversation about the credential.
 pub(super) fn begin(mechanism: AuthMechanism, credential: &Credential) -> Result<Conversation, EstablishFault> {
-    let credential = match mechanism {
-        // Read anew each time: something may have renewed them.
-        AuthMechanism::MongoDbAws => aws::with_environment(credential, |name| env::var(name).ok()),
-        _ => Cow::Borrowed(credential),
-    };
-    Ok(Conversation::begin(mechanism, &credential, SystemTime::now(), &mut rand::rng())?)
+    Ok(Conversation::begin(mechanism, credential, SystemTime::now(), &mut rand::rng())?)
 }
 
-/// Leads a conversation to its end. `begun` is one whose first command was sent in the hello already, with the reply.
+/// Proves the credential. `begun` is a conversation whose first command was sent in the hello already, with the reply.
 /// `limit` is the time of each command; the caller limits that of all together.
 pub(super) async fn authenticate(
     shared: &Shared,
@@ -37,6 +27,24 @@ pub(super) async fn authenticate(
     limit: Option<Duration>,
 ) -> Result<(), EstablishFault> {
     let Some(credential) = &shared.settings.options.credential else { return Ok(()) };
+    if mechanism != AuthMechanism::MongoDbAws {
+        return converse(shared, link, mechanism, credential, begun, limit).await;
+    }
+    let credential = aws::complete(shared, credential).await?;
+    let outcome = converse(shared, link, mechanism, &credential, None, limit).await;
+    // Keys that were refused are not tried again.
+    outcome.inspect_err(|_| shared.aws_keys.forget())
+}
+
+/// Leads a conversation to its end.
+async fn converse(
+    shared: &Shared,
+    link: &mut Link,
+    mechanism: AuthMechanism,
+    credential: &Credential,
+    begun: Option<(Conversation, RawDocumentBuf)>,
+    limit: Option<Duration>,
+) -> Result<(), EstablishFault> {
     let (mut conversation, mut reply) = match begun {
         Some(begun) => begun,
         None => {

@@ -44,9 +44,12 @@ pub(super) async fn establish(
     let failed = |step, fault| handshake::failed(&address, step, fault);
     let refused = |reason: String| failed(EstablishStep::Handshake, EstablishFault::Refused(reason.into()));
     let credential = shared.settings.options.credential.as_ref();
-    let guess = credential.map(|credential| begin(Conversation::first_choice(credential), credential));
+    let guess = credential.and_then(|credential| {
+        let mechanism = Conversation::first_choice(credential);
+        Conversation::may_be_speculative(mechanism).then(|| begin(mechanism, credential))
+    });
     let guess = guess.transpose().map_err(|fault| failed(EstablishStep::Authenticate, fault))?;
-    let reply = {
+    let (reply, has_guessed) = {
         let metadata = shared.metadata.load().document().clone();
         let speculative = guess.as_ref().and_then(Conversation::speculative);
         let mut hello = FirstHello::new(&metadata);
@@ -56,22 +59,25 @@ pub(super) async fn establish(
         hello.speculative_authenticate = speculative.as_deref();
         hello.sasl_supported_mechs = credential.and_then(Conversation::user_to_negotiate);
         let limit = command_limit.or(handshake::connect_timeout(&shared));
-        handshake::first_hello(&shared, &address, &mut link, &hello, limit).await?
+        let reply = handshake::first_hello(&shared, &address, &mut link, &hello, limit).await?;
+        (reply, speculative.is_some())
     };
     let document = reply.as_document();
     let mut read = HandshakeReply::read(document, load_balanced).map_err(|error| refused(error.to_string()))?;
+    // An answer to what nobody has asked authenticates nobody.
+    let answered = read.speculative_authenticate.take().filter(|_| has_guessed);
     let hello = HelloReply::from_document(document).map_err(|error| refused(error.to_string()))?;
     let service_id = read.service_id.filter(|_| load_balanced);
     if let Some(service_id) = service_id {
         plan.pool.do_send(HandshakeCompleted { id, service_id });
     }
     let credential = credential.filter(|_| !read.arbiter_only);
-    let mechanism = credential.map(|credential| match read.speculative_authenticate {
+    let mechanism = credential.map(|credential| match answered {
         Some(_) => Conversation::first_choice(credential),
         None => Conversation::negotiate(credential, read.sasl_supported_mechs.as_deref()),
     });
     if let Some(mechanism) = mechanism {
-        let begun = guess.zip(read.speculative_authenticate.take());
+        let begun = guess.zip(answered);
         let authenticating = authenticate(&shared, &mut link, mechanism, begun, command_limit);
         handshake::within(handshake::connect_timeout(&shared), authenticating)
             .await

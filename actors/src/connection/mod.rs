@@ -10,6 +10,7 @@
 
 mod actor;
 mod authenticate;
+mod aws;
 mod command_events;
 mod compression;
 mod establish;
@@ -22,6 +23,7 @@ mod reauthenticate;
 mod stamp;
 
 pub(crate) use actor::{ConnectionActor, ConnectionPlan};
+pub(crate) use aws::AwsKeyCache;
 pub(crate) use keys::KeyCache;
 pub(crate) use link::Link;
 pub(crate) use messages::{Abandon, Equipped, Interrupt, Run, SurrenderSession};

@@ -5,36 +5,35 @@ use std::{future::Future, io, pin::pin};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{
-    Request, StatusCode, Uri,
-    client::conn::http1,
-    header::{CONTENT_TYPE, HOST},
-};
+pub(crate) use hyper::{Request, header};
+use hyper::{StatusCode, Uri, client::conn::http1, header::HeaderValue};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use mongo_actors_protocol::{address::ServerAddress, options::Socks5Proxy};
 
 /// Bytes of an answer that are read at most.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Sends `body` to `url` and returns the body of the answer. The caller limits the time.
+/// Sends a request, whose URL is whole, through `proxy` if there is one, and returns the body of the answer. The caller
+/// limits the time.
 ///
 /// # Errors
 /// Those of the network; an answer that is no success, or too large; a URL that is not plain HTTP.
-pub(super) async fn post(url: &str, content_type: &'static str, body: Vec<u8>) -> io::Result<Bytes> {
-    let invalid = |reason: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("{url}: {reason}"));
-    let uri: Uri = url.parse().map_err(|_| invalid("no URL"))?;
-    let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Err(invalid("only plain HTTP is spoken"));
+pub(crate) async fn send(request: Request<Vec<u8>>, proxy: Option<&Socks5Proxy>) -> io::Result<Bytes> {
+    let (mut head, body) = request.into_parts();
+    let url = head.uri.clone();
+    let (Some("http"), Some(authority)) = (url.scheme_str(), url.authority()) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{url}: only plain HTTP is spoken")));
     };
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await?;
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    // Whatever stands before an @ is nobody's business.
+    let named = authority.as_str().rsplit('@').next().unwrap_or_default();
+    head.headers.insert(header::HOST, HeaderValue::from_str(named).map_err(io::Error::other)?);
+    head.uri = url.path_and_query().map_or(Uri::default(), |path| Uri::from(path.clone()));
+    let address = ServerAddress::Tcp { host, port: authority.port_u16().unwrap_or(80) };
+    let stream = super::connect(&address, proxy).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-    let request = Request::post(uri.path_and_query().map_or("/", |path| path.as_str()))
-        .header(HOST, authority.as_str())
-        .header(CONTENT_TYPE, content_type)
-        .body(Full::new(Bytes::from(body)))
-        .map_err(io::Error::other)?;
     let exchange = async {
+        let request = Request::from_parts(head, Full::new(Bytes::from(body)));
         let response = sender.send_request(request).await.map_err(io::Error::other)?;
         if response.status() != StatusCode::OK {
             return Err(io::Error::other(format!("{url} answered with {}", response.status())));

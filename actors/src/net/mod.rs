@@ -5,8 +5,8 @@ pub(crate) mod dns;
 #[cfg(not(feature = "dns-resolver"))]
 #[path = "no_dns.rs"]
 pub(crate) mod dns;
-#[cfg(feature = "tls")]
-mod http;
+#[cfg(any(feature = "aws-auth", feature = "tls"))]
+pub(crate) mod http;
 mod socks5;
 mod tcp;
 #[cfg(feature = "tls")]

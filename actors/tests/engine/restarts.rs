@@ -11,15 +11,18 @@ use std::{
 use bson::{RawBsonRef, rawdoc};
 use mongo_actors_engine::{
     Cause, Death, Engine, EngineSettings, FaultOrder, KillCursors, Operation, Pending, RestartBudget, Role,
+    resolve_seedlist,
 };
 use mongo_actors_protocol::{
     chaos::MessageFault,
     cmap::CheckOutError,
     command::Namespace,
     event::{CommandListener, CommandSucceededEvent, ServerDescriptionChangedEvent, ServerListener},
+    options::{ClientOptions, ResolverConfig},
     read_preference::{ReadPreference, TagSet},
     retry::{Retryability, Stage},
 };
+use mongo_actors_testkit::DnsServer;
 
 use crate::{Ledger, actors, command, eventually, insert, number, persist, run, set, settings};
 
@@ -226,6 +229,48 @@ async fn a_monitor_that_dies_disturbs_no_operation() {
         assert_eq!(subject.pools.cleared.load(Ordering::SeqCst), 0);
         assert_eq!((subject.restarts(Role::ServerMonitor), subject.restarts(Role::Topology)), (1, 0));
         subject.end_well().await;
+    }
+}
+
+/// The poller gets no messages at which it could fail: it is struck between two lookups.
+#[tokio::test]
+async fn a_poller_that_dies_goes_on_following_the_records() {
+    const SERVICE: &str = "_mongodb._tcp.test1.test.build.10gen.cc";
+    let dns = DnsServer::start().await.unwrap();
+    dns.set_ttl(0);
+    let publish = |port| dns.srv(SERVICE, port, "localhost.test.build.10gen.cc");
+    let mut hosts = 1;
+    publish(27000);
+    for fault in [MessageFault::Panic, MessageFault::Stop, MessageFault::Stall, MessageFault::Kill] {
+        let options = ClientOptions::builder()
+            .uri("mongodb+srv://test1.test.build.10gen.cc/?tls=false")
+            .resolver_config(ResolverConfig::name_servers([dns.address()]))
+            .build()
+            .unwrap();
+        let mut settings = EngineSettings::new(resolve_seedlist(options).await.unwrap());
+        settings.conformance.srv_rescan_interval = Duration::from_millis(20);
+        settings.conformance.monitors = false;
+        settings.stall_limit = Duration::from_millis(300);
+        let engine = Engine::start(settings).unwrap();
+        let restarts = |role| actors(&engine, role).iter().map(|actor| actor.restarts).sum::<u64>();
+        eventually("the poller is there", || actors(&engine, Role::SrvPoller).len() == 1).await;
+        let chaos = engine.chaos();
+        let struck = match fault {
+            MessageFault::Panic => chaos.panic(Role::SrvPoller, None),
+            MessageFault::Stop => chaos.stop(Role::SrvPoller, None),
+            MessageFault::Stall => chaos.stall(Role::SrvPoller, None),
+            _ => chaos.kill(Role::SrvPoller, None),
+        };
+        assert_eq!(struck, 1, "{fault:?}");
+        // An actor that was killed cannot be restarted: its parent is.
+        let expected = if fault == MessageFault::Kill { (0, 1) } else { (1, 0) };
+        let what = format!("{fault:?}");
+        eventually(&what, || (restarts(Role::SrvPoller), restarts(Role::Topology)) == expected).await;
+        hosts += 1;
+        publish(27000 + hosts);
+        eventually(&what, || engine.description().servers.len() == usize::from(hosts)).await;
+        engine.close(None).await;
+        eventually("all actors are gone", || engine.actors().is_empty()).await;
     }
 }
 

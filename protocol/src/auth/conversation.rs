@@ -108,6 +108,16 @@ impl Conversation {
         matches!(mechanism, ScramSha1 | ScramSha256 | MongoDbX509 | Plain | MongoDbAws)
     }
 
+    /// Whether the mechanism is allowed in the first hello.
+    ///
+    /// PLAIN would show the password to a server before anything is known of it; of the others, servers do not know it
+    /// there.
+    pub fn may_be_speculative(mechanism: AuthMechanism) -> bool {
+        use AuthMechanism::{MongoDbX509, ScramSha1, ScramSha256};
+
+        matches!(mechanism, ScramSha1 | ScramSha256 | MongoDbX509)
+    }
+
     /// The mechanism to begin with, before the server was asked: that of the credential, else the better SCRAM.
     pub fn first_choice(credential: &Credential) -> AuthMechanism {
         credential.mechanism.unwrap_or(AuthMechanism::ScramSha256)
@@ -176,10 +186,7 @@ impl Conversation {
     /// The same command in the form that travels in the first hello; none for mechanisms that are not allowed there.
     pub fn speculative(&self) -> Option<RawDocumentBuf> {
         match &self.state {
-            // It would show the password to a server before anything is known of it.
-            State::Plain { .. } => None,
-            // Servers do not know it there.
-            State::Aws { .. } => None,
+            State::Plain { .. } | State::Aws { .. } => None,
             State::Scram { .. } | State::X509 { .. } => Some(speculative(self.first_command().body, &self.source)),
         }
     }

@@ -1,11 +1,14 @@
 //! An encoded command, ready for any connection.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use bson::RawDocumentBuf;
 
 pub use crate::wire::DocumentSequence;
-use crate::wire::{MessageFlags, MessageParts};
+use crate::{
+    event::redaction::is_sensitive,
+    wire::{MessageFlags, MessageParts},
+};
 
 /// A command that is encoded once and can be sent by any connection, any number of times.
 ///
@@ -20,7 +23,7 @@ use crate::wire::{MessageFlags, MessageParts};
 /// let request = Request::new("find", "shop".into(), rawdoc! { "find": "orders", "filter": { "open": true } });
 /// assert_eq!(request.name, "find");
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Request {
     /// Name of the command, which is also the first key of `body`.
     pub name: Cow<'static, str>,
@@ -30,6 +33,18 @@ pub struct Request {
     pub body: RawDocumentBuf,
     /// Array arguments that travel as sections of their own.
     pub sequences: Vec<DocumentSequence>,
+}
+
+/// Shows nothing of a command that may hold a secret but its name.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Request");
+        shown.field("name", &self.name).field("database", &self.database);
+        match is_sensitive(&self.name, &self.body) {
+            true => shown.finish_non_exhaustive(),
+            false => shown.field("body", &self.body).field("sequences", &self.sequences).finish(),
+        }
+    }
 }
 
 /// A document that cannot be a command.
@@ -91,6 +106,14 @@ mod tests {
         crate::wire::TailWriter::new(&mut tail).string(bson::raw::cstr!("$db"), &request.database);
         let command = request.message(&tail, MessageFlags::NONE, 1).to_command_document().unwrap();
         assert_eq!(command, rawdoc! { "insert": "c", "$db": "shop", "documents": [{ "_id": 1 }] });
+    }
+
+    #[test]
+    fn what_may_be_secret_is_not_shown() {
+        let shown = |body| format!("{:?}", Request::from_document("admin".into(), body).unwrap());
+        let secret = shown(rawdoc! { "createUser": "ada", "pwd": "hunter2" });
+        assert!(secret.contains("createUser") && !secret.contains("pwd") && !secret.contains("hunter2"), "{secret}");
+        assert!(shown(rawdoc! { "find": "orders", "filter": { "open": true } }).contains("body"));
     }
 
     #[test]

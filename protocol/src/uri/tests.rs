@@ -74,6 +74,7 @@ fn ipv6_addresses_keep_their_zone() {
     assert_eq!(uri.hosts[0].address(1).to_string(), "[fe80::1%eth0]:5");
     assert_eq!(uri.hosts[0].kind, HostKind::IpLiteral);
     assert!(fault("mongodb://[::g]").contains("IPv6"));
+    assert!(fault("mongodb://[x.sock").contains("closing bracket"));
 }
 
 #[test]

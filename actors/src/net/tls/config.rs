@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fs, path::Path, sync::Arc};
 
-use mongo_actors_protocol::options::{ConfigError, TlsOptions};
+use mongo_actors_protocol::options::{ConfigError, Socks5Proxy, TlsOptions};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::{CryptoProvider, ring},
@@ -17,14 +17,19 @@ use super::{
     verify::{ChainVerifier, ServerVerifier},
 };
 
-/// Builds the configuration that all connections share, and the verifier in it.
-pub(super) fn build(options: &TlsOptions) -> Result<(ClientConfig, Arc<ServerVerifier>), ConfigError> {
+/// Builds the configuration that all connections share, and the verifier in it, which asks responders through `proxy` if
+/// there is one.
+pub(super) fn build(
+    options: &TlsOptions,
+    proxy: Option<&Socks5Proxy>,
+) -> Result<(ClientConfig, Arc<ServerVerifier>), ConfigError> {
     // Not the process' default: what an application chooses for itself must not change how we connect.
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|error| invalid("tls", error))?;
-    let chain = (!options.allows_invalid_certificates()).then(|| chain_verifier(options, &provider)).transpose()?;
+    let chain =
+        (!options.allows_invalid_certificates()).then(|| chain_verifier(options, proxy, &provider)).transpose()?;
     let verifier = Arc::new(ServerVerifier { algorithms: provider.signature_verification_algorithms, chain });
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier.clone());
     let config = match identity::read(options)? {
@@ -39,7 +44,11 @@ pub(super) fn build(options: &TlsOptions) -> Result<(ClientConfig, Arc<ServerVer
     Ok((config, verifier))
 }
 
-fn chain_verifier(options: &TlsOptions, provider: &CryptoProvider) -> Result<ChainVerifier, ConfigError> {
+fn chain_verifier(
+    options: &TlsOptions,
+    proxy: Option<&Socks5Proxy>,
+    provider: &CryptoProvider,
+) -> Result<ChainVerifier, ConfigError> {
     let algorithms = provider.signature_verification_algorithms;
     let revocation_lists = revocation_lists(options)?;
     // Lists of the application's own settle the matter.
@@ -51,7 +60,7 @@ fn chain_verifier(options: &TlsOptions, provider: &CryptoProvider) -> Result<Cha
         revocation_lists,
         algorithms,
         check_names: !options.allows_invalid_hostnames(),
-        revocation: options.checks_revocation().then(|| Revocation::new(algorithms, asks_responders)),
+        revocation: options.checks_revocation().then(|| Revocation::new(algorithms, asks_responders, proxy.cloned())),
     })
 }
 

@@ -16,7 +16,7 @@ use std::{fmt, io, sync::Arc, time::Duration};
 
 use mongo_actors_protocol::{
     address::ServerAddress,
-    options::{ConfigError, TlsOptions},
+    options::{ConfigError, Socks5Proxy, TlsOptions},
 };
 use rustls::{
     ClientConfig,
@@ -54,12 +54,16 @@ pub(crate) enum TlsFault {
 }
 
 impl Tls {
-    /// Reads and checks what the options name.
+    /// Reads and checks what the options name. Responders are asked through `proxy` if there is one.
     ///
     /// # Errors
     /// [`ConfigError`] names the option, the file and what is wrong with it.
-    pub(crate) fn new(options: &TlsOptions, connect_timeout: Option<Duration>) -> Result<Self, ConfigError> {
-        let (config, verifier) = config::build(options)?;
+    pub(crate) fn new(
+        options: &TlsOptions,
+        proxy: Option<&Socks5Proxy>,
+        connect_timeout: Option<Duration>,
+    ) -> Result<Self, ConfigError> {
+        let (config, verifier) = config::build(options, proxy)?;
         // A responder that stays silent must not use up the time for the connection.
         let share = connect_timeout.map(|limit| limit / 2);
         let responder_limit = share.map_or(RESPONDER_LIMIT, |share| share.min(RESPONDER_LIMIT));

@@ -3,15 +3,20 @@
 //! A certificate that nobody can say anything about is accepted ("soft fail"), unless it demands a stapled answer.
 
 use std::{
+    io,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use mongo_actors_protocol::ocsp::{Answer, AnswerCache, CheckedCertificate, InvalidAnswer, Known, Status};
+use mongo_actors_protocol::{
+    ocsp::{Answer, AnswerCache, CheckedCertificate, InvalidAnswer, Known, Status},
+    options::Socks5Proxy,
+};
 use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::UnixTime};
 
-use crate::net::http;
+use crate::net::http::{self, Request, header::CONTENT_TYPE};
 
 /// Responders of one certificate that are asked at most.
 const MAX_RESPONDERS: usize = 4;
@@ -36,12 +41,18 @@ pub(super) struct Revocation {
     algorithms: WebPkiSupportedAlgorithms,
     /// Whether responders may be asked.
     asks_responders: bool,
+    /// The way to them, which is that to the servers.
+    proxy: Option<Socks5Proxy>,
     cache: Mutex<AnswerCache>,
 }
 
 impl Revocation {
-    pub(super) fn new(algorithms: WebPkiSupportedAlgorithms, asks_responders: bool) -> Self {
-        Self { algorithms, asks_responders, cache: Mutex::default() }
+    pub(super) fn new(
+        algorithms: WebPkiSupportedAlgorithms,
+        asks_responders: bool,
+        proxy: Option<Socks5Proxy>,
+    ) -> Self {
+        Self { algorithms, asks_responders, proxy, cache: Mutex::default() }
     }
 
     fn cache(&self) -> MutexGuard<'_, AnswerCache> {
@@ -98,6 +109,11 @@ impl Revocation {
         }
     }
 
+    async fn fetch(&self, url: &str, request: Vec<u8>) -> io::Result<Bytes> {
+        let request = Request::post(url).header(CONTENT_TYPE, "application/ocsp-request").body(request);
+        http::send(request.map_err(io::Error::other)?, self.proxy.as_ref()).await
+    }
+
     /// The first conclusive answer of any responder.
     async fn ask(&self, certificate: &CheckedCertificate, now: UnixTime) -> Option<Answer> {
         let request = certificate.request().ok()?;
@@ -105,7 +121,7 @@ impl Revocation {
         let mut answers: FuturesUnordered<_> = responders
             .map(|url| {
                 let request = request.clone();
-                async move { (url, http::post(url, "application/ocsp-request", request).await) }
+                async move { (url, self.fetch(url, request).await) }
             })
             .collect();
         while let Some((url, response)) = answers.next().await {

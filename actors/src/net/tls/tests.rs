@@ -72,7 +72,7 @@ fn damaged_headers_are_no_panic() {
 }
 
 fn fault(options: TlsOptions) -> (String, String) {
-    let ConfigError::Configuration { options, reason } = Tls::new(&options, None).unwrap_err() else { panic!() };
+    let ConfigError::Configuration { options, reason } = Tls::new(&options, None, None).unwrap_err() else { panic!() };
     (options[0].to_string(), reason)
 }
 
@@ -107,7 +107,7 @@ fn a_key_must_belong_to_its_certificate() {
         options.cert_key_pem = Some(format!("{certificate}{key}").into());
         options
     };
-    assert!(Tls::new(&pem("ec.sec1.pem"), None).is_ok());
+    assert!(Tls::new(&pem("ec.sec1.pem"), None, None).is_ok());
     let (option, reason) = fault(pem("rsa.pkcs1.pem"));
     assert_eq!(option, "tlsCertificateKeyFile");
     assert!(reason.contains("does not belong to the certificate"), "{reason}");

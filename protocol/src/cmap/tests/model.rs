@@ -1,4 +1,4 @@
-//! Random histories: whatever happens in whichever order, the promises of the pool hold after every step.
+//! Any history: whatever happens in whichever order, the promises of the pool hold after every step.
 
 use std::{
     cell::Cell,
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rand::{Rng, SeedableRng, rngs::StdRng, seq::IteratorRandom};
+use proptest::{collection::vec, option, prelude::*, sample::Index};
 
 use super::{
     super::*,
@@ -37,10 +37,72 @@ enum Life {
     Out,
 }
 
+/// One thing that happens. What it happens to is chosen among those that are there.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Somebody asks for a connection, and waits for at most so many milliseconds.
+    Ask(Option<u64>),
+    GiveBack {
+        which: Index,
+        broken: bool,
+    },
+    EndEstablishing {
+        which: Index,
+        fails: bool,
+    },
+    LetTimePass(u64),
+    /// Somebody who waits goes away.
+    GiveUp(Index),
+    StartDraining(Index),
+    /// A connection dies, which may be one that never was.
+    Die(Index),
+    MarkReady,
+    Clear {
+        interrupt_in_use: bool,
+    },
+    /// The pool's owner crashes; its successor starts with the first generation again.
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        300 => option::weighted(0.3, 0..80_u64).prop_map(Step::Ask),
+        200 => (any::<Index>(), prop::bool::weighted(0.1))
+            .prop_map(|(which, broken)| Step::GiveBack { which, broken }),
+        200 => (any::<Index>(), prop::bool::weighted(0.2))
+            .prop_map(|(which, fails)| Step::EndEstablishing { which, fails }),
+        120 => (0..30_u64).prop_map(Step::LetTimePass),
+        40 => any::<Index>().prop_map(Step::GiveUp),
+        30 => any::<Index>().prop_map(Step::StartDraining),
+        30 => any::<Index>().prop_map(Step::Die),
+        50 => Just(Step::MarkReady),
+        20 => any::<bool>().prop_map(|interrupt_in_use| Step::Clear { interrupt_in_use }),
+        1 => Just(Step::Crash),
+    ]
+}
+
+fn pool_options() -> impl Strategy<Value = PoolOptions> {
+    let limits = (option::of(Just(ms(40))), option::of(Just(ms(60))));
+    (0..=6_u32, 0..=6_u32, 1..4_u32, limits).prop_map(|(max_size, min_size, max_connecting, limits)| PoolOptions {
+        max_size,
+        min_size: if max_size == 0 { min_size.min(3) } else { min_size.min(max_size) },
+        max_idle: limits.0,
+        max_connecting: NonZeroU32::new(max_connecting).unwrap(),
+        wait_queue_timeout: limits.1,
+        load_balanced: false,
+        maintenance_interval: Some(ms(20)),
+    })
+}
+
+/// One of those that are there.
+fn choose<T>(mut among: impl ExactSizeIterator<Item = T>, which: Index) -> Option<T> {
+    let count = among.len();
+    (count > 0).then(|| among.nth(which.index(count))).flatten()
+}
+
 /// What an observer of events, and the one who carries out actions, believe to be true.
 struct Model {
     pool: Pool<Caller>,
-    rng: StdRng,
     now: Instant,
     generation: Generation,
     /// By events: the state of every connection that has not been closed.
@@ -61,23 +123,11 @@ struct Model {
 }
 
 impl Model {
-    fn new(seed: u64) -> Self {
-        let mut rng = StdRng::seed_from_u64(seed);
-        let max_size = rng.random_range(0..=6);
-        let options = PoolOptions {
-            max_size,
-            min_size: if max_size == 0 { rng.random_range(0..4) } else { rng.random_range(0..=max_size) },
-            max_idle: rng.random_bool(0.5).then_some(ms(40)),
-            max_connecting: NonZeroU32::new(rng.random_range(1..4)).unwrap(),
-            wait_queue_timeout: rng.random_bool(0.5).then_some(ms(60)),
-            load_balanced: false,
-            maintenance_interval: Some(ms(20)),
-        };
+    fn new(options: PoolOptions) -> Self {
         let address = Arc::new("db:1".parse().unwrap());
         let pool = Pool::new(address, options, PoolGenerations::default(), true);
         Self {
             pool,
-            rng,
             now: start_of_time(),
             generation: Generation::default(),
             lives: BTreeMap::new(),
@@ -94,57 +144,56 @@ impl Model {
         }
     }
 
-    fn step(&mut self) {
-        match self.rng.random_range(0..100) {
-            0..30 => self.ask(),
-            30..50 => self.give_back(),
-            50..70 => self.end_establishing(),
-            70..82 => self.let_time_pass(),
-            82..86 => {
-                let chosen = self.asked.values().choose(&mut self.rng);
-                chosen.inspect(|cancelled| cancelled.set(true));
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Ask(limit) => self.ask(limit),
+            Step::GiveBack { which, broken } => self.give_back(which, broken),
+            Step::EndEstablishing { which, fails } => self.end_establishing(which, fails),
+            Step::LetTimePass(milliseconds) => self.let_time_pass(milliseconds),
+            Step::GiveUp(which) => {
+                choose(self.asked.values(), which).inspect(|cancelled| cancelled.set(true));
             }
-            86..89 => {
-                if let Some(id) = self.out.iter().copied().choose(&mut self.rng) {
+            Step::StartDraining(which) => {
+                if let Some(&id) = choose(self.out.iter(), which) {
                     self.pool.drain_started(self.now, id);
                 }
             }
-            89..92 => {
-                let id = self.rng.random_range(0..=self.last_created + 1);
+            Step::Die(which) => {
+                let id = which.index(usize::try_from(self.last_created).unwrap() + 2) as ConnectionId;
                 self.establishing.remove(&id);
                 self.pool.connection_died(self.now, id);
             }
-            92..97 => self.pool.mark_ready(self.now),
-            97..99 => self.clear(),
-            _ => self.crash(),
+            Step::MarkReady => self.pool.mark_ready(self.now),
+            Step::Clear { interrupt_in_use } => self.clear(interrupt_in_use),
+            Step::Crash => self.crash(),
         }
         self.carry_out();
         self.check();
     }
 
-    fn ask(&mut self) {
+    fn ask(&mut self, limit: Option<u64>) {
         let cancelled = Rc::new(Cell::new(false));
         let number = self.next_caller;
         self.next_caller += 1;
         self.asked.insert(number, Rc::clone(&cancelled));
         self.queued.push_back(number);
-        let deadline = self.rng.random_bool(0.3).then(|| self.now + ms(self.rng.random_range(0..80)));
+        let deadline = limit.map(|limit| self.now + ms(limit));
         self.pool.check_out(self.now, Caller { number, cancelled }, deadline);
     }
 
-    fn give_back(&mut self) {
-        if let Some(id) = self.out.iter().copied().choose(&mut self.rng) {
+    fn give_back(&mut self, which: Index, broken: bool) {
+        if let Some(&id) = choose(self.out.iter(), which) {
             self.out.remove(&id);
-            let broken = self.interrupted.remove(&id) || self.rng.random_bool(0.1);
+            let broken = self.interrupted.remove(&id) || broken;
             let condition = if broken { CheckIn::Broken } else { CheckIn::Reusable };
             self.pool.check_in(self.now, id, condition).unwrap();
         }
     }
 
-    fn end_establishing(&mut self) {
-        if let Some(id) = self.establishing.iter().copied().choose(&mut self.rng) {
+    fn end_establishing(&mut self, which: Index, fails: bool) {
+        if let Some(&id) = choose(self.establishing.iter(), which) {
             self.establishing.remove(&id);
-            if self.rng.random_bool(0.2) {
+            if fails {
                 self.pool.connection_failed(self.now, id, "refused");
             } else {
                 self.pool.connection_established(self.now, id);
@@ -152,8 +201,8 @@ impl Model {
         }
     }
 
-    fn let_time_pass(&mut self) {
-        self.now += Duration::from_millis(self.rng.random_range(0..30));
+    fn let_time_pass(&mut self, milliseconds: u64) {
+        self.now += Duration::from_millis(milliseconds);
         if self.pool.next_deadline().is_some_and(|deadline| deadline <= self.now) {
             self.pool.on_deadline(self.now);
             let next = self.pool.next_deadline();
@@ -161,22 +210,18 @@ impl Model {
         }
     }
 
-    fn clear(&mut self) {
+    fn clear(&mut self, interrupt_in_use: bool) {
         self.generation = self.generation.next();
-        let interrupt_in_use = self.rng.random_bool(0.5);
         let cause = Some("lost".into());
         self.pool.clear(self.now, Clear { generation: self.generation, interrupt_in_use, cause, service_id: None });
     }
 
-    /// The pool's owner crashes, one time in ten; its successor starts with the first generation again.
     fn crash(&mut self) {
-        if self.rng.random_bool(0.1) {
-            let address = Arc::clone(self.pool.address());
-            let idle = Pool::new(address, PoolOptions::default(), PoolGenerations::default(), false);
-            let crashed = std::mem::replace(&mut self.pool, idle);
-            self.pool = crashed.restarted(self.now, PoolGenerations::default());
-            self.generation = Generation::default();
-        }
+        let address = Arc::clone(self.pool.address());
+        let idle = Pool::new(address, PoolOptions::default(), PoolGenerations::default(), false);
+        let crashed = std::mem::replace(&mut self.pool, idle);
+        self.pool = crashed.restarted(self.now, PoolGenerations::default());
+        self.generation = Generation::default();
     }
 
     fn carry_out(&mut self) {
@@ -286,14 +331,11 @@ impl Model {
     }
 }
 
-#[test]
-fn the_promises_hold_in_random_histories() {
-    for seed in 0..150 {
-        let mut model = Model::new(seed);
-        for step in 0..600 {
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| model.step()));
-            assert!(outcome.is_ok(), "seed {seed}, step {step}");
-        }
+proptest! {
+    #[test]
+    fn the_promises_hold_in_every_history(options in pool_options(), steps in vec(step(), 0..600)) {
+        let mut model = Model::new(options);
+        steps.into_iter().for_each(|step| model.step(step));
         model.finish();
     }
 }

@@ -1,8 +1,11 @@
 //! The MONGODB-AWS mechanism: a signed request to AWS, which the server sends in the client's place.
 //!
-//! The signature is Signature Version 4 over a `GetCallerIdentity` that names the server's nonce.
+//! The signature is Signature Version 4 over a `GetCallerIdentity` that names the server's nonce. [`KeySource`] tells
+//! where the keys for it come from.
 
-use std::{borrow::Cow, fmt, time::SystemTime};
+mod source;
+
+use std::{fmt, time::SystemTime};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bson::{Binary, DateTime, RawDocument, RawDocumentBuf, raw::cstr, rawdoc, spec::BinarySubtype};
@@ -11,6 +14,7 @@ use rand::RngCore;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+pub use self::source::{Authorization, AwsKeys, KeySource};
 use super::{credential::Credential, secret::Secret};
 
 const NONCE: usize = 32;
@@ -28,9 +32,24 @@ pub enum AwsError {
     /// There are no keys.
     #[error(
         "MONGODB-AWS needs an access key: give one as user name and password, or set AWS_ACCESS_KEY_ID and \
-         AWS_SECRET_ACCESS_KEY; the keys of containers and instances are not fetched"
+         AWS_SECRET_ACCESS_KEY"
     )]
     NoKeys,
+    /// The environment names a role for a web identity.
+    #[error(
+        "MONGODB-AWS: the role that AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN name is not assumed by the driver: \
+         set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to its keys"
+    )]
+    WebIdentity,
+    /// The environment names somebody as a container's agent who cannot be trusted to be one.
+    #[error(
+        "MONGODB-AWS: keys are not asked of {0}: AWS_CONTAINER_CREDENTIALS_FULL_URI must be plain HTTP to this host or \
+         to an agent of ECS or EKS"
+    )]
+    UntrustedEndpoint(String),
+    /// A container's agent, or the metadata service, gave no keys.
+    #[error("MONGODB-AWS: the access key could not be fetched: {0}")]
+    Endpoint(String),
     /// The server's message cannot be understood.
     #[error("the server's MONGODB-AWS message is malformed: it has no valid \"{0}\"")]
     Malformed(&'static str),
@@ -121,37 +140,6 @@ impl AwsClient {
     }
 }
 
-/// The credential, with the keys of the environment if it has none of its own. `variable` reads a variable.
-///
-/// ```
-/// use mongo_actors_protocol::auth::{
-///     aws,
-///     credential::{AuthMechanism, Credential},
-/// };
-///
-/// let credential = Credential::of_mechanism(AuthMechanism::MongoDbAws);
-/// let completed = aws::with_environment(&credential, |name| match name {
-///     "AWS_ACCESS_KEY_ID" => Some("AKIDEXAMPLE".to_owned()),
-///     "AWS_SECRET_ACCESS_KEY" => Some("secret".to_owned()),
-///     _ => None,
-/// });
-/// assert_eq!(completed.username.as_deref(), Some("AKIDEXAMPLE"));
-/// ```
-pub fn with_environment(credential: &Credential, variable: impl Fn(&str) -> Option<String>) -> Cow<'_, Credential> {
-    let variable = |name| variable(name).filter(|value| !value.is_empty());
-    if credential.username.is_some() {
-        return Cow::Borrowed(credential);
-    }
-    let (Some(id), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) else {
-        return Cow::Borrowed(credential);
-    };
-    let mut completed = credential.clone();
-    completed.username = Some(id);
-    completed.password = Some(secret.into());
-    completed.mechanism_properties.aws_session_token = variable("AWS_SESSION_TOKEN").map(Secret::from);
-    Cow::Owned(completed)
-}
-
 /// What is signed.
 struct Request<'a> {
     method: &'a str,
@@ -206,7 +194,9 @@ fn date(now: SystemTime) -> Result<String, AwsError> {
 
 /// The region that the name of the STS host tells.
 fn region(host: &str) -> Result<&str, AwsError> {
-    if host.len() > LONGEST_HOST || host.split('.').any(str::is_empty) {
+    // The name becomes part of what is signed, where a line break would look like the end of a header.
+    let well_formed = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    if host.len() > LONGEST_HOST || !well_formed || host.split('.').any(str::is_empty) {
         return Err(AwsError::InvalidHost);
     }
     match host.split('.').nth(1) {
@@ -275,7 +265,8 @@ mod tests {
         ] {
             assert_eq!(region(host), Ok(expected));
         }
-        for host in ["sts..com", ".amazonaws.com", "sts.amazonaws.", "", &"x".repeat(256)] {
+        let split = "sts.amazonaws.com\nx-amz-date:20990101T000000Z";
+        for host in ["sts..com", ".amazonaws.com", "sts.amazonaws.", "", split, "sts.a b.com", &"x".repeat(256)] {
             assert_eq!(region(host), Err(AwsError::InvalidHost), "{host}");
         }
     }
@@ -305,19 +296,6 @@ mod tests {
         let second = Document::from_reader(second.as_slice()).unwrap();
         assert_eq!(second.get_str("t").unwrap(), "t0ken");
         assert!(second.get_str("a").unwrap().contains(";x-amz-security-token;"));
-    }
-
-    #[test]
-    fn keys_of_the_environment_are_used_when_there_are_no_others() {
-        let set = |name: &str| Some(format!("{name} of the environment"));
-        assert_eq!(*with_environment(&credential(), set), credential());
-        let open = Credential::of_mechanism(AuthMechanism::MongoDbAws);
-        let completed = with_environment(&open, set);
-        assert_eq!(completed.username.as_deref(), Some("AWS_ACCESS_KEY_ID of the environment"));
-        assert_eq!(completed.password.as_ref().unwrap().expose(), "AWS_SECRET_ACCESS_KEY of the environment");
-        let token = completed.mechanism_properties.aws_session_token.as_ref().unwrap();
-        assert_eq!(token.expose(), "AWS_SESSION_TOKEN of the environment");
-        assert_eq!(*with_environment(&open, |_| Some(String::new())), open);
     }
 
     #[test]
