@@ -53,6 +53,8 @@ pub(crate) struct Call<'a> {
     write_concern: &'a WriteConcern,
     timeout: Option<Duration>,
     session: Option<&'a ClientSession>,
+    /// Whether the command is sent as it is, whatever the codec options say.
+    verbatim: bool,
     own: Own,
 }
 
@@ -98,6 +100,7 @@ impl<'a> Call<'a> {
             write_concern: &settings.write_concern,
             timeout: settings.timeout,
             session: None,
+            verbatim: false,
             own: Own::default(),
         }
     }
@@ -117,6 +120,16 @@ impl<'a> Call<'a> {
 
     pub(crate) fn in_session(self, session: Option<&'a ClientSession>) -> Self {
         Self { session, ..self }
+    }
+
+    /// Tells the session that the operation runs in, if the application gave one.
+    pub(crate) fn session_mark(&self) -> Option<SessionMark> {
+        self.session.map(|session| session.shared().mark())
+    }
+
+    /// Leaves the command as it is: the application wrote it itself, or it is converted already.
+    pub(crate) fn verbatim(self) -> Self {
+        Self { verbatim: true, ..self }
     }
 
     /// Which servers to ask unless the operation says otherwise, whatever it inherits.
@@ -194,7 +207,15 @@ impl<'a> Call<'a> {
     }
 
     /// The same for one of several commands that share their time.
-    pub(crate) fn prepare_within(&self, request: Request, properties: Properties, budget: Budget) -> Result<Prepared> {
+    pub(crate) fn prepare_within(
+        &self,
+        mut request: Request,
+        properties: Properties,
+        budget: Budget,
+    ) -> Result<Prepared> {
+        if !self.verbatim {
+            self.settings.codec_options.write_request(&mut request)?;
+        }
         if let Some(session) = self.session {
             session.check_usable_by(self.client)?;
         }
