@@ -44,6 +44,7 @@
 //! * [`change_stream`] tells what happens in a collection, a database or the deployment.
 //! * [`error::Error`] says what went wrong, where, what was tried, and what to do.
 //! * [`event`] has what can be listened to, [`topology`] what is known of the deployment.
+//! * [`codec`] tells how values become those of the application, where BSON leaves a choice.
 //!
 //! Documents are those of the [`bson`] crate, which is re-exported.
 //!
@@ -56,6 +57,7 @@ pub mod action;
 pub mod change_stream;
 #[cfg(feature = "chaos")]
 pub mod chaos;
+pub mod codec;
 pub mod error;
 pub mod options;
 pub mod results;

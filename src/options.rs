@@ -28,8 +28,8 @@ pub use mongo_actors_protocol::{
     concern::{Acknowledgment, ReadConcern, ReadConcernLevel, WriteConcern},
     options::{
         ClientOptions, ClientOptionsBuilder, CodecOptions, Compressor, DatetimeConversion, DriverInfo, HostEntry,
-        ResolverConfig, ServerApi, ServerApiVersion, ServerMonitoringMode, Socks5Proxy, TlsOptions, UtcOffset,
-        Utf8Policy, UuidRepresentation,
+        ResolverConfig, ServerApi, ServerApiVersion, ServerMonitoringMode, Socks5Proxy, TlsOptions, TypeRegistry,
+        UtcOffset, Utf8Policy, UuidRepresentation,
     },
     read_preference::{HedgedReadOptions, ReadPreference, ReadPreferenceMode, ReadPreferenceOptions, TagSet},
     selection::{SelectionCriteria, ServerSelector},

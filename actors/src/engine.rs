@@ -42,6 +42,8 @@ use crate::{
 
 /// How much later than an operation's deadline the caller stops waiting for the engine's own answer.
 pub(crate) const BACKSTOP: Duration = Duration::from_millis(50);
+/// How long closing waits for actors that have nothing left to do but end.
+const LAST_ACTORS: Duration = Duration::from_secs(2);
 
 /// The actors of one client. Cheap to clone; when the last clone is dropped, the client closes in the background.
 #[derive(Clone)]
@@ -429,7 +431,8 @@ impl Engine {
     }
 
     /// Closes the client: waits for operations in flight (for at most `within`), kills cursors, ends sessions, closes
-    /// pools and monitors. Operations begun later are refused. Closing again waits for the first to end.
+    /// pools and monitors, and waits for the end of every actor. Operations begun later are refused. Closing again waits
+    /// for the first to end.
     ///
     /// # Cancel safety
     /// Closing goes on in the background.
@@ -440,9 +443,11 @@ impl Engine {
             closed.await;
             // A supervisor that crashes as the order comes loses it.
             if self.is_closed() {
-                return;
+                break;
             }
         }
+        // On a thread that is blocked, the last of them end when it is free again.
+        drop(tokio::time::timeout(LAST_ACTORS, self.shared.registry.emptied()).await);
     }
 
     /// Begins to close the client, without time for operations on their way, and returns at once.

@@ -10,6 +10,7 @@ pub mod change_stream;
 #[cfg(feature = "chaos")]
 pub mod chaos;
 pub mod cmap;
+pub mod codec;
 pub mod command;
 pub mod compression;
 pub mod concern;

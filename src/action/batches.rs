@@ -146,15 +146,20 @@ impl<M: Batches + Send, P> Run<'_, M, P> {
         I: Iterator + Send,
         P: Fn(&mut M, I::Item) -> Result<(), EncodeError> + Send,
     {
-        if let Some(batch) = self.waiting.pop_front() {
-            return Ok(Some(batch));
-        }
         let mut portion = 0;
         loop {
-            if let Some(batch) = self.machine.next_full() {
+            if let Some(batch) = self.waiting.pop_front() {
                 return Ok(Some(batch));
             }
-            let Some(item) = input.next() else { return Ok(self.machine.rest()) };
+            if let Some(batch) = self.machine.next_full() {
+                self.convert(batch)?;
+                continue;
+            }
+            let Some(item) = input.next() else {
+                let Some(batch) = self.machine.rest() else { return Ok(None) };
+                self.convert(batch)?;
+                continue;
+            };
             (self.push)(&mut self.machine, item)?;
             let buffered = self.machine.buffered();
             if buffered >= portion + PORTION {
@@ -164,10 +169,16 @@ impl<M: Batches + Send, P> Run<'_, M, P> {
         }
     }
 
+    /// Has a command wait as the codec options have it sent, which may make several of it.
+    fn convert(&mut self, batch: WriteBatch) -> Result<()> {
+        self.waiting.extend(batch.converted(&self.call.settings().codec_options)?);
+        Ok(())
+    }
+
     fn prepare(&mut self, batch: WriteBatch, call: Call<'_>) -> Result<(Prepared, Sent)> {
         let WriteBatch { request, properties, limits, items } = batch;
         let sent = Sent { items, properties: properties.clone() };
-        let mut prepared = call.prepare_within(request, properties, self.budget)?;
+        let mut prepared = call.verbatim().prepare_within(request, properties, self.budget)?;
         prepared.operation.limits = Some(engine_limits(limits));
         prepared.operation.operation_id = *self.operation_id.get_or_insert(prepared.operation.operation_id);
         Ok((prepared, sent))
@@ -197,8 +208,9 @@ impl<M: Batches + Send, P> Run<'_, M, P> {
 
     /// Reads the results that the server has, before anything else is sent. A cursor that is left is closed.
     async fn drain(&mut self, executed: &mut Executed) -> Result<()> {
-        let terms =
-            Terms { budget: self.budget, operation_id: self.operation_id.unwrap_or_default(), ..Terms::default() };
+        let (budget, session) = (self.budget, self.call.session_mark());
+        let operation_id = self.operation_id.unwrap_or_default();
+        let terms = Terms { budget, session, operation_id, ..Terms::default() };
         let mut cursor = Core::opened_by(self.call.client(), &CodecOptions::default(), terms, executed)?;
         while let Some(result) = cursor.next().await? {
             self.machine.record_result(RawDocument::from_bytes(&result).map_err(Error::invalid_reply)?)?;

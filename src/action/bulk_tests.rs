@@ -8,7 +8,7 @@ use mongo_actors_testkit::{Received, Reply, Role, ScriptedServer, ScriptedServer
 
 use crate::{
     Client, Namespace,
-    error::{Error, ErrorKind},
+    error::{BulkWriteError, Error, ErrorKind, InsertManyError},
     options::{
         DeleteManyModel, DeleteOneModel, InsertOneModel, NamespacedWrite, UpdateManyModel, UpdateOneModel,
         WriteConcern, WriteModel,
@@ -137,7 +137,11 @@ async fn what_was_done_before_a_lost_server_is_told() {
     server.once("insert", Reply::error(13, "Unauthorized", "no"));
     let error = things.bulk_write([insert(0), set(1)]).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Rejected);
-    assert!(error.partial_bulk_write().is_none());
+    assert!(error.partial_bulk_write().is_some_and(BulkWriteError::is_empty));
+    assert!(!error.to_string().contains("inserted"), "{error}");
+    server.once("insert", Reply::error(13, "Unauthorized", "no"));
+    let error = things.insert_many([doc! { "_id": 1 }]).await.unwrap_err();
+    assert_eq!((error.outcome(), error.partial_insert()), (Outcome::Rejected, Some(&InsertManyError::default())));
 }
 
 /// Retryable commands have numbers of their own, which a repetition keeps; others have none and are not repeated.

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bson::oid::ObjectId;
+use bson::{Bson, oid::ObjectId};
 use mongo_actors_protocol::{
     bulk::{Batches as _, BulkWriteOptions, BulkWriteResult, CollectionBulk, WriteModel},
     command::Written,
+    options::CodecOptions,
     retry::Outcome,
 };
 use serde::Serialize;
@@ -18,6 +19,7 @@ use super::{
 use crate::{
     ClientSession,
     collection::{Collection, CollectionHandle},
+    decode::value,
     error::{BulkWriteError, Error, ErrorKind, Partial, Result},
 };
 
@@ -108,21 +110,22 @@ where
                 collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
             let machine = CollectionBulk::new(&collection.namespace, &options, known_limits(&call))?;
             let push = |machine: &mut CollectionBulk, write: I::Item| machine.push(&write, ObjectId::new);
-            finish(batches::run(call, machine, writes, push).await, call.is_acknowledged())
+            let finished = batches::run(call, machine, writes, push).await;
+            finish(finished, call.is_acknowledged(), &collection.settings().codec_options)
         })
     }
 }
 
-fn finish(finished: Finished<CollectionBulk>, acknowledged: bool) -> Result<BulkWriteResult> {
+fn finish(finished: Finished<CollectionBulk>, acknowledged: bool, codec: &CodecOptions) -> Result<BulkWriteResult> {
     let Finished { machine, failed, interruption } = finished;
     let empty = machine.is_empty();
-    let Written { result, failure } = machine.finish(acknowledged);
+    let Written { mut result, failure } = machine.finish(acknowledged);
+    for id in result.upserted_ids.values_mut() {
+        *id = value(std::mem::replace(id, Bson::Null), codec)?;
+    }
     if let Some(error) = interruption {
-        if !result.is_change() && result.matched_count == 0 && failure.is_none() {
-            return Err(error);
-        }
-        let outcome = error.outcome().fold(Outcome::Applied);
         let partial = BulkWriteError::new(result, failure.unwrap_or_default());
+        let outcome = if partial.is_empty() { error.outcome() } else { error.outcome().fold(Outcome::Applied) };
         return Err(error.with_outcome(outcome).with_partial(Partial::BulkWrite(partial)));
     }
     if empty {

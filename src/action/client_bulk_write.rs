@@ -5,6 +5,7 @@ use std::time::Duration;
 use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     bulk::{Batches as _, ClientBulk, ClientBulkWriteOptions, ClientBulkWriteResult, NamespacedWrite},
+    options::CodecOptions,
     retry::Outcome,
 };
 use serde::Serialize;
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     ClientSession,
     client::Client,
+    decode::value,
     error::{ClientBulkWriteError, Error, ErrorKind, Partial, Result},
 };
 
@@ -114,7 +116,8 @@ where
             }
             let machine = ClientBulk::new(&options, known_limits(&call))?;
             let push = |machine: &mut ClientBulk, write: I::Item| machine.push(&write, ObjectId::new);
-            finish(batches::run(call, machine, writes, push).await, call.is_acknowledged())
+            let finished = batches::run(call, machine, writes, push).await;
+            finish(finished, call.is_acknowledged(), &call.settings().codec_options)
         })
     }
 }
@@ -130,15 +133,18 @@ fn check_unacknowledged(options: &ClientBulkWriteOptions) -> Result<()> {
     Ok(())
 }
 
-fn finish(finished: Finished<ClientBulk>, acknowledged: bool) -> Result<ClientBulkWriteResult> {
+fn finish(finished: Finished<ClientBulk>, acknowledged: bool, codec: &CodecOptions) -> Result<ClientBulkWriteResult> {
     let Finished { machine, failed, interruption } = finished;
     let empty = machine.is_empty();
-    let (result, failure) = machine.finish(acknowledged);
+    let (mut result, failure) = machine.finish(acknowledged);
+    let updates =
+        result.iter_mut().flat_map(|result| &mut result.verbose_results).flat_map(|all| &mut all.update_results);
+    for (_, update) in updates {
+        update.upserted_id = update.upserted_id.take().map(|id| value(id, codec)).transpose()?;
+    }
     if let Some(error) = interruption {
-        if result.is_none() && failure.is_empty() {
-            return Err(error);
-        }
-        let outcome = error.outcome().fold(Outcome::Applied);
+        let untouched = result.is_none() && failure.is_empty();
+        let outcome = if untouched { error.outcome() } else { error.outcome().fold(Outcome::Applied) };
         let partial = ClientBulkWriteError::new(result, failure);
         return Err(error.with_outcome(outcome).with_partial(Partial::ClientBulkWrite(partial)));
     }

@@ -9,6 +9,7 @@ use super::{ActionFuture, Explain, awaitable, setters::fluent};
 use crate::{
     ClientSession, Filter,
     collection::{Collection, CollectionHandle},
+    decode::value,
     error::{Error, Result},
     executor::require,
 };
@@ -73,7 +74,7 @@ impl<'a> Distinct<'a> {
 awaitable! { ['a] Distinct<'a> => Vec<Bson> {
     fn into_future(self) -> Self::IntoFuture {
         let handle = &**self.collection;
-        let options = &self.options;
+        let (options, codec) = (&self.options, &handle.settings().codec_options);
         let prepared = self.filter.and_then(|filter| {
             let call = handle.call()
                 .selection_criteria(options.selection_criteria.as_ref())
@@ -84,7 +85,9 @@ awaitable! { ['a] Distinct<'a> => Vec<Bson> {
         });
         ActionFuture::of(handle.client(), prepared, |body| {
             let values = DistinctCommand::decode(require(body)?)?;
-            values.into_iter().map(|value| Bson::try_from(value?)).collect::<Result<_, _>>().map_err(Error::deserialization)
+            let read = |value: Result<_, _>| Bson::try_from(value?);
+            let values = values.into_iter().map(|found| value(read(found).map_err(Error::deserialization)?, codec));
+            values.collect()
         })
     }
 } }

@@ -116,10 +116,8 @@ fn finish(finished: Finished<CollectionBulk>, acknowledged: bool) -> Result<Inse
     let Written { result, failure } = machine.finish(acknowledged);
     if let Some(error) = interruption {
         let partial = partial(result, failure.unwrap_or_default());
-        if partial == InsertManyError::default() {
-            return Err(error);
-        }
-        let outcome = error.outcome().fold(Outcome::Applied);
+        let untouched = partial == InsertManyError::default();
+        let outcome = if untouched { error.outcome() } else { error.outcome().fold(Outcome::Applied) };
         return Err(error.with_outcome(outcome).with_partial(Partial::InsertMany(partial)));
     }
     if empty {

@@ -10,6 +10,7 @@ use super::{ActionFuture, Explain, awaitable, setters::fluent, written};
 use crate::{
     ClientSession, Filter,
     collection::{Collection, CollectionHandle},
+    decode::updated,
     error::{Error, Result},
 };
 
@@ -85,8 +86,11 @@ awaitable! { ['a] Replace<'a> => UpdateResult {
         let call = self.collection.call().write_concern(self.options.write_concern.as_ref());
         let call = call.timeout(self.timeout).session(session);
         let prepared = self.command().and_then(|command| call.prepare(&command));
+        let codec = &self.collection.settings().codec_options;
         ActionFuture::of(self.collection.client(), prepared, |body| match body {
-            Some(body) => written(UpdateCommand::decode(body.as_document()), |_| false),
+            Some(body) => {
+                written(UpdateCommand::decode(body.as_document()), |_| false).and_then(|done| updated(done, codec))
+            }
             None => Ok(UpdateResult::unacknowledged()),
         })
     }

@@ -98,7 +98,7 @@ impl Database {
     ) -> Result<Prepared> {
         const PRIMARY: &SelectionCriteria = &SelectionCriteria::ReadPreference(ReadPreference::Primary);
         let call = self.call().inherited_criteria(PRIMARY).selection_criteria(criteria);
-        let call = call.timeout(timeout).in_session(session);
+        let call = call.timeout(timeout).in_session(session).verbatim();
         call.prepare(&RawCommand { database: self.name(), command: &command? })
     }
 }

@@ -6,6 +6,7 @@ use bson::Document;
 use mongo_actors_engine::ChangeStreamPlan;
 use mongo_actors_protocol::{
     change_stream::{ChangeStreamOptions, Start, Watch as WatchCommand, Watched},
+    command::EncodeError,
     retry::Budget,
 };
 
@@ -145,10 +146,12 @@ impl<'a, T, S> Watch<'a, T, S> {
         {
             return Err(Error::invalid_argument("maxAwaitTimeMS", "it must be less than the timeout (timeoutMS)"));
         }
-        let prepared = call.prepare(&WatchCommand { watched, pipeline, options, start: &Start::AsGiven })?;
+        let pipeline = call.settings().codec_options.write_pipeline(pipeline.clone()).map_err(EncodeError::from)?;
+        let command = WatchCommand { watched, pipeline: &pipeline, options, start: &Start::AsGiven };
+        let prepared = call.verbatim().prepare(&command)?;
         let plan = ChangeStreamPlan {
             watched: watched.clone(),
-            pipeline: pipeline.clone(),
+            pipeline,
             options: options.clone(),
             session: prepared.session().cloned(),
             operation: prepared.operation,

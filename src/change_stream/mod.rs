@@ -65,7 +65,7 @@ pub use self::{
     session::SessionChangeStream,
 };
 use crate::{
-    decode::decode,
+    decode::decode_event,
     error::{Error, ErrorKind, Result},
 };
 
@@ -217,7 +217,7 @@ impl<T: DeserializeOwned> ChangeStream<T> {
     pub async fn next_if_any(&mut self) -> Result<Option<T>> {
         self.inner.call = Call::default();
         let event = poll_fn(|cx| self.inner.poll_event(Patience::Answer, cx)).await?;
-        event.map(|event| decode(&event, &self.inner.codec)).transpose()
+        event.map(|event| decode_event(&event, &self.inner.codec)).transpose()
     }
 }
 
@@ -275,7 +275,7 @@ impl<T: DeserializeOwned> Stream for ChangeStream<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         let event = ready!(self.inner.poll_event(Patience::Change, cx)).transpose();
-        Poll::Ready(event.map(|event| event.and_then(|event| decode(&event, &self.inner.codec))))
+        Poll::Ready(event.map(|event| event.and_then(|event| decode_event(&event, &self.inner.codec))))
     }
 }
 

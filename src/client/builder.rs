@@ -51,6 +51,8 @@ pub struct ClientBuilder {
     selector: Option<ServerSelector>,
     placement: Option<Placement>,
     restart_budget: Option<RestartBudget>,
+    stay_down: bool,
+    stall_limit: Option<Duration>,
     parent: Option<Parent>,
     max_log_document_len: Option<usize>,
 }
@@ -267,6 +269,20 @@ impl ClientBuilder {
         self
     }
 
+    /// Whether actors that could not be kept alive stay down until [`Client::restart`], rather than being started anew
+    /// after a pause of 1 to 30 seconds. Operations fail at once meanwhile. Default: false.
+    pub fn stay_down(mut self, stay: bool) -> Self {
+        self.stay_down = stay;
+        self
+    }
+
+    /// How long an actor of the driver, or the thread that it lives on, may be silent before it counts as stalled: the
+    /// actor is restarted then, the thread reported in the log. Default: 4 seconds.
+    pub fn stall_limit(mut self, limit: Duration) -> Self {
+        self.stall_limit = Some(limit);
+        self
+    }
+
     /// The most bytes of a command, a reply or a failure that a log message shows. Default: 1000, or what the
     /// environment variable `MONGODB_LOG_MAX_DOCUMENT_LENGTH` says.
     ///
@@ -315,19 +331,53 @@ impl ClientBuilder {
 
     /// The options, and what makes the engine's settings of them.
     fn split(self) -> Result<(ClientOptions, impl FnOnce(ClientOptions) -> EngineSettings)> {
-        let Self { options, listeners, selector, placement, restart_budget, parent, max_log_document_len } = self;
+        let Self {
+            options,
+            listeners,
+            selector,
+            placement,
+            restart_budget,
+            stay_down,
+            stall_limit,
+            parent,
+            max_log_document_len,
+        } = self;
         let settings = move |options| {
             let mut settings = EngineSettings::new(options);
             settings.listeners = listeners;
             settings.max_log_document_len = max_log_document_len;
             settings.selector = selector;
             settings.placement = placement;
+            settings.stay_down = stay_down;
             settings.parent = parent;
             if let Some(budget) = restart_budget {
                 settings.restart_budget = budget;
             }
+            if let Some(limit) = stall_limit {
+                settings.stall_limit = limit;
+            }
             settings
         };
         Ok((options.build()?, settings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_supervision_reaches_the_actors() {
+        let settings_of = |builder: ClientBuilder| {
+            let (options, settings) = builder.uri("mongodb://host").split().unwrap();
+            settings(options)
+        };
+        let default = settings_of(ClientBuilder::default());
+        assert!(!default.stay_down);
+        let budget = RestartBudget { restarts: 7, within: Duration::from_secs(9) };
+        let limit = default.stall_limit * 2;
+        let settings = settings_of(ClientBuilder::default().stay_down(true).stall_limit(limit).restart_budget(budget));
+        assert!(settings.stay_down);
+        assert_eq!((settings.stall_limit, settings.restart_budget), (limit, budget));
     }
 }

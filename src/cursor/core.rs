@@ -233,7 +233,8 @@ impl Core {
 
     /// The next document that has arrived becomes the current one.
     pub(super) fn step(&mut self) -> Result<bool> {
-        self.current = self.next_document().transpose()?.map(|document| readable(document, &self.codec));
+        let document = self.next_document().transpose()?;
+        self.current = document.map(|document| readable(document, &self.codec)).transpose()?;
         Ok(self.current.is_some())
     }
 

@@ -43,6 +43,15 @@ pub(crate) enum Partial {
 }
 
 impl Partial {
+    /// Whether nothing is known to be done, nor refused.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::InsertMany(partial) => *partial == InsertManyError::default(),
+            Self::BulkWrite(partial) => partial.is_empty(),
+            Self::ClientBulkWrite(partial) => *partial == ClientBulkWriteError::default(),
+        }
+    }
+
     /// What the error of such an operation tells.
     pub(super) fn of(kind: ErrorKind) -> Option<Self> {
         match kind {
@@ -58,6 +67,13 @@ impl BulkWriteError {
     pub(crate) fn new(partial_result: BulkWriteResult, failure: WriteFailure) -> Self {
         let WriteFailure { write_errors, write_concern_errors, .. } = failure;
         Self { write_errors, write_concern_errors, partial_result }
+    }
+
+    /// Whether nothing is known to be done, nor refused.
+    pub(crate) fn is_empty(&self) -> bool {
+        let done = &self.partial_result;
+        let touched = done.is_change() || done.matched_count > 0;
+        !touched && self.write_errors.is_empty() && self.write_concern_errors.is_empty()
     }
 
     pub(super) fn errors(&self) -> Errors<'_> {

@@ -5,11 +5,12 @@ use std::{borrow::Cow, error::Error as StdError, io, sync::Arc};
 use mongo_actors_engine::{Cause, EstablishError, EstablishFault, EstablishStep, Failure, SeedlistError, StartError};
 use mongo_actors_protocol::{
     cmap::CheckOutError,
+    codec::ConversionError,
     command::{EncodeError, InvalidReply, WriteFailure},
     concern::InvalidWriteConcern,
     error::{CommandError, Labels, WriteConcernError, WriteError},
     options::ConfigError,
-    retry::Outcome,
+    retry::{Outcome, RETRYABLE_WRITES_UNSUPPORTED},
     selection::SelectionError,
     session::InvalidSessionOptions,
     transaction::TransactionError,
@@ -41,6 +42,17 @@ impl Error {
 
     fn with_shared_source(self, source: Option<Arc<dyn StdError + Send + Sync>>) -> Self {
         self.change(|inner| inner.source = source)
+    }
+
+    /// Says what to do about a deployment that cannot run retryable writes, in place of what its server says.
+    pub(crate) fn with_remedy_for_transaction_numbers(self) -> Self {
+        let ErrorKind::Command(error) = self.kind() else { return self };
+        if !error.is_transaction_numbers_unsupported() {
+            return self;
+        }
+        let mut explained = (**error).clone();
+        explained.message = RETRYABLE_WRITES_UNSUPPORTED.to_owned();
+        self.change(|inner| inner.kind = ErrorKind::Command(Arc::new(explained)))
     }
 
     /// The error of a single write, from what its reply reported. `outcome` is what became of the write.
@@ -282,6 +294,9 @@ impl From<EncodeError> for Error {
                 let reason = source.to_string();
                 Self::new(ErrorKind::InvalidDocument { index: Some(index), reason }).with_source(source)
             }
+            EncodeError::Conversion { index, source } => {
+                Self::new(ErrorKind::InvalidDocument { index, reason: source.to_string() }).with_source(source)
+            }
             EncodeError::Bson(source) => Self::invalid_document(source),
             other => Self::new(ErrorKind::InvalidDocument { index: None, reason: other.to_string() }),
         }
@@ -306,6 +321,12 @@ impl Error {
     pub(crate) fn invalid_document(source: bson::error::Error) -> Self {
         let kind = ErrorKind::InvalidDocument { index: None, reason: source.to_string() };
         Self::new(kind).with_source(source)
+    }
+
+    /// A document of the server that cannot be converted as the codec options say.
+    pub(crate) fn unreadable(source: ConversionError) -> Self {
+        let kind = ErrorKind::Deserialization { reason: source.to_string() };
+        Self::new(kind).with_source(source).with_outcome(Outcome::Applied)
     }
 
     /// A document of the server that does not fit the type it is read as.

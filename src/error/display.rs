@@ -35,8 +35,8 @@ impl fmt::Display for Error {
             write!(f, "; also, {error}")?;
         }
         match &inner.partial {
-            Some(partial) => write!(f, "; {partial}"),
-            None => Ok(()),
+            Some(partial) if !partial.is_empty() => write!(f, "; {partial}"),
+            _ => Ok(()),
         }
     }
 }

@@ -289,8 +289,8 @@ impl Error {
         }
     }
 
-    /// What an insert of several documents achieved before it failed, also when the connection was lost halfway or a
-    /// document could not be encoded.
+    /// What an insert of several documents achieved before it failed, also when the connection was lost halfway, when a
+    /// document could not be encoded, and when it achieved nothing. None for errors of other operations.
     pub fn partial_insert(&self) -> Option<&InsertManyError> {
         match self.kind() {
             ErrorKind::InsertMany(error) => Some(error),
@@ -301,8 +301,8 @@ impl Error {
         }
     }
 
-    /// What a bulk write to a collection achieved before it failed, also when the connection was lost halfway or a
-    /// write could not be encoded.
+    /// What a bulk write to a collection achieved before it failed, also when the connection was lost halfway, when a
+    /// write could not be encoded, and when it achieved nothing. None for errors of other operations.
     pub fn partial_bulk_write(&self) -> Option<&BulkWriteError> {
         match self.kind() {
             ErrorKind::BulkWrite(error) => Some(error),
@@ -313,8 +313,8 @@ impl Error {
         }
     }
 
-    /// What a client's bulk write achieved before it failed, also when the connection was lost halfway or a write could
-    /// not be encoded.
+    /// What a client's bulk write achieved before it failed, also when the connection was lost halfway, when a write
+    /// could not be encoded, and when it achieved nothing. None for errors of other operations.
     pub fn partial_client_bulk_write(&self) -> Option<&ClientBulkWriteError> {
         match self.kind() {
             ErrorKind::ClientBulkWrite(error) => Some(error),

@@ -56,6 +56,8 @@ pub(crate) struct Call<'a> {
     session: Option<&'a SessionHandle>,
     /// Whether it runs outside of the scope around it.
     apart: bool,
+    /// Whether the command is sent as it is, whatever the codec options say.
+    verbatim: bool,
     own: Own,
 }
 
@@ -102,6 +104,7 @@ impl<'a> Call<'a> {
             timeout: settings.timeout,
             session: None,
             apart: false,
+            verbatim: false,
             own: Own::default(),
         }
     }
@@ -129,6 +132,16 @@ impl<'a> Call<'a> {
             None if !self.apart => with_bound(look),
             session => look(session),
         }
+    }
+
+    /// Tells the session that the operation runs in, if the application gave one.
+    pub(crate) fn session_mark(&self) -> Option<SessionMark> {
+        self.with_session(|session| session.map(|session| session.shared().mark()))
+    }
+
+    /// Leaves the command as it is: the application wrote it itself, or it is converted already.
+    pub(crate) fn verbatim(self) -> Self {
+        Self { verbatim: true, ..self }
     }
 
     /// Which servers to ask unless the operation says otherwise, whatever it inherits.
@@ -208,7 +221,15 @@ impl<'a> Call<'a> {
     }
 
     /// The same for one of several commands that share their time.
-    pub(crate) fn prepare_within(&self, request: Request, properties: Properties, budget: Budget) -> Result<Prepared> {
+    pub(crate) fn prepare_within(
+        &self,
+        mut request: Request,
+        properties: Properties,
+        budget: Budget,
+    ) -> Result<Prepared> {
+        if !self.verbatim {
+            self.settings.codec_options.write_request(&mut request)?;
+        }
         self.with_session(|session| self.prepare_in(request, properties, budget, session))
     }
 

@@ -3,7 +3,7 @@
 use mongo_actors_engine::{Answer, Cause, Failure, HeldSession, Lease, Summary, Unanswered};
 use mongo_actors_protocol::{
     error::{CommandError, Labels},
-    retry::{Decision, OperationKind, Outcome, RetryPlan},
+    retry::{Decision, OperationKind, Outcome, RetryPlan, TransactionPart},
 };
 
 use super::{Ended, Executed, Facts, Prepared, Timing, executed::History, session::Within};
@@ -126,6 +126,10 @@ fn conclude(
         _ => {
             let writes = facts.retry.kind != OperationKind::Read;
             let error = Error::from_failure(&failure, &labels, Some(facts.command), writes, outcome);
+            let error = match facts.retry.transaction {
+                TransactionPart::Outside => error.with_remedy_for_transaction_numbers(),
+                TransactionPart::Inside | TransactionPart::Ending => error,
+            };
             Err(error.after(attempts, outcome))
         }
     }

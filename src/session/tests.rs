@@ -220,6 +220,25 @@ async fn a_commit_that_ran_out_of_its_own_time_is_not_sent_again() {
     assert_eq!(commits[0].body.get("maxTimeMS").and_then(bson::Bson::as_i64), Some(7));
 }
 
+/// The reply to an operation that was dropped is waited for, but not for longer than the transaction has.
+#[tokio::test]
+async fn starting_a_transaction_waits_for_a_dropped_operation_within_its_own_time() {
+    let (server, transfers) = bank().await;
+    let mut session = transfers.client().start_session().await.unwrap();
+    server.once("insert", Reply::Never);
+    let dropped = transfers.insert_one(doc! {}).session(&mut session).into_future();
+    tokio::select! {
+        result = dropped => panic!("{result:?}"),
+        sent = server.wait_for("insert", 1, Duration::from_secs(10)) => drop(sent.unwrap()),
+    }
+    let begun = Instant::now();
+    let error = session.start_transaction().timeout(Duration::from_millis(200)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::OperationTimeout), "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    // Without a limit, it waits until the reply is given up.
+    session.start_transaction().await.unwrap();
+}
+
 #[tokio::test]
 async fn an_overloaded_server_begins_the_transaction_with_the_repetition() {
     let (server, transfers) = bank().await;

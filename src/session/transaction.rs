@@ -5,6 +5,7 @@ use std::time::Duration;
 use mongo_actors_protocol::{
     command::{AbortTransaction as AbortCommand, CommitTransaction as CommitCommand},
     concern::{ReadConcern, WriteConcern},
+    retry::Budget,
     selection::SelectionCriteria,
     transaction::{Ending, TransactionError, TransactionOptions},
 };
@@ -12,7 +13,7 @@ use mongo_actors_protocol::{
 use super::ClientSession;
 use crate::{
     action::{ActionFuture, awaitable, confirmed},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     executor::Prepared,
 };
 
@@ -40,7 +41,8 @@ impl ClientSession {
     /// # Errors
     /// [`InvalidOperation`](crate::error::ErrorKind::InvalidOperation) while a transaction is active, in a snapshot
     /// session, and when the session has ended; [`Configuration`](crate::error::ErrorKind::Configuration) for an
-    /// unacknowledged write concern.
+    /// unacknowledged write concern; [`OperationTimeout`](crate::error::ErrorKind::OperationTimeout) when an operation of
+    /// the session that was dropped is not over in the time that the transaction has.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the session as it is.
@@ -79,6 +81,14 @@ impl ClientSession {
     /// The transaction is aborted all the same when the future is dropped, sooner or later.
     pub fn abort_transaction(&mut self) -> AbortTransaction<'_> {
         AbortTransaction { session: self, timeout: None }
+    }
+}
+
+/// What `work` comes to within the time that there is; none if that does not suffice.
+async fn before<T>(budget: Budget, work: impl Future<Output = T>) -> Option<T> {
+    match budget.deadline() {
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), work).await.ok(),
+        None => Some(work.await),
     }
 }
 
@@ -138,12 +148,8 @@ impl AbortTransaction<'_> {
         session.check_alive()?;
         let budget = session.own_budget(timeout);
         // An operation that was dropped may still be with the server, and have begun the transaction there.
-        let idle = session.shared().idle();
-        match budget.deadline() {
-            // The server aborts by itself in the end.
-            Some(deadline) => drop(tokio::time::timeout_at(deadline.into(), idle).await),
-            None => idle.await,
-        }
+        // If there is no time for that, the server aborts by itself in the end.
+        before(budget, session.shared().idle()).await;
         match session.shared().with(|state| state.transaction.abort())? {
             Ending::Nothing => session.shared().unpin(),
             Ending::Send => {
@@ -172,7 +178,8 @@ pub struct StartTransaction<'a> {
 }
 
 impl<'a> StartTransaction<'a> {
-    /// The time for all attempts together (`timeoutMS`), where the transaction is repeated by
+    /// The time for starting it, which asks no server but may have to wait for an operation that was dropped; and for all
+    /// attempts together (`timeoutMS`), where the transaction is repeated by
     /// [`and_run`](Self::and_run) or [`attempts`](Self::attempts); zero is unlimited. Operations of the session must not
     /// have one of their own then. Default: the session's, else the client's.
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -213,10 +220,11 @@ impl<'a> StartTransaction<'a> {
 
     /// Starts it, and gives the session back.
     pub(super) async fn begin(self) -> Result<&'a mut ClientSession> {
-        let Self { session, options, .. } = self;
+        let Self { session, options, timeout } = self;
         session.check_alive()?;
         // What an operation that was dropped brings back must not be taken for news of this transaction.
-        session.shared().idle().await;
+        let budget = session.ending_budget(timeout);
+        before(budget, session.shared().idle()).await.ok_or_else(|| Error::new(ErrorKind::OperationTimeout))?;
         let options = options.over(&session.default_transaction_options());
         session.shared().with(|state| -> Result<()> {
             if state.is_snapshot() {

@@ -8,6 +8,7 @@ mod bulk;
 mod cancellation;
 mod change_streams;
 mod chaos;
+mod codec;
 mod commands;
 mod compression;
 mod crud;

@@ -11,6 +11,7 @@ use std::{
 
 use dashmap::DashMap;
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use super::{
     address::{Mail, Outlet},
@@ -76,6 +77,8 @@ pub struct ActorEntry {
 pub(crate) struct Registry {
     entries: Arc<DashMap<ActorPath, Registered>>,
     entered: Arc<AtomicU64>,
+    /// Told when the last actor is gone.
+    emptied: Arc<Notify>,
     events: Outlet<SupervisionEvent>,
     /// What is to fail.
     #[cfg(feature = "chaos")]
@@ -117,6 +120,7 @@ impl Registry {
         Self {
             entries: Arc::default(),
             entered: Arc::default(),
+            emptied: Arc::default(),
             events,
             #[cfg(feature = "chaos")]
             chaos,
@@ -144,6 +148,17 @@ impl Registry {
         let mut entries: Vec<_> = self.entries.iter().map(|entry| entry.value().entry(entry.key(), now)).collect();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         entries
+    }
+
+    /// Resolves when no actor is alive.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.entries.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     /// Has actors fail at once. Says how many.
@@ -214,5 +229,8 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.registry.entries.remove_if(&self.path, |_, registered| registered.ordinal == self.ordinal);
+        if self.registry.entries.is_empty() {
+            self.registry.emptied.notify_waiters();
+        }
     }
 }

@@ -172,7 +172,14 @@ impl<A: SupervisedActor> Future for Supervise<A> {
                 (Ok(Poll::Pending), None) if this.timer.is_set_for(this.actor.ctx().deadline()) => {
                     return Poll::Pending;
                 }
-                (Ok(Poll::Pending), None) => continue,
+                (Ok(Poll::Pending), None) => {
+                    // Sets the timer for a deadline that is new. The actor has a turn only if that has come already.
+                    if this.timer.poll(this.actor.ctx().deadline(), cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    this.actor.ctx().announce_deadline();
+                    continue;
+                }
             };
             if let Err(death) = this.restart_after(death) {
                 return this.end(death);

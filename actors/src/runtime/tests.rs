@@ -1,9 +1,12 @@
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use actix::{Actor, Handler, Message, Supervised};
+use actix::{Actor, AsyncContext as _, Handler, Message, Supervised};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
@@ -192,6 +195,75 @@ fn a_stopped_arbiter_reports_its_actors_as_killed() {
         family.expect(Report::Buried { tag: 42, death: Death::Killed }).await;
         let _stillborn = family.child(RestartBudget::default(), None);
         family.expect(Report::Buried { tag: 42, death: Death::Killed }).await;
+    });
+}
+
+/// Counts how often it is polled, and sets a deadline when it is told to.
+struct Patient {
+    polls: Arc<AtomicUsize>,
+    deadline: mpsc::UnboundedSender<()>,
+}
+
+impl Actor for Patient {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let polls = self.polls.clone();
+        ctx.spawn(actix::fut::wrap_future(std::future::poll_fn(move |_| {
+            polls.fetch_add(1, Ordering::Relaxed);
+            std::task::Poll::<()>::Pending
+        })));
+    }
+}
+
+impl Supervised for Patient {}
+
+impl SupervisedActor for Patient {
+    fn deadline_reached(&mut self, _: &mut Context<Self>) {
+        self.deadline.send(()).unwrap();
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct WakeSoon(oneshot::Sender<()>);
+
+impl Handler<WakeSoon> for Patient {
+    type Result = ();
+
+    fn handle(&mut self, WakeSoon(done): WakeSoon, ctx: &mut Context<Self>) {
+        ctx.set_deadline(Some(clock::now() + Duration::from_secs(5)));
+        done.send(()).unwrap();
+    }
+}
+
+#[test]
+fn a_new_deadline_costs_no_turn() {
+    run(async {
+        tokio::time::pause();
+        let family = Family::new();
+        let polls = Arc::new(AtomicUsize::new(0));
+        let (deadline, mut reached) = mpsc::unbounded_channel();
+        let path = ActorPath::root().named_child(Role::Connection, 8);
+        let birth = birth(path, 43, family.parent.addr.outlet(), RestartBudget::default());
+        let patient = Patient { polls: polls.clone(), deadline };
+        let child = start(&family.home, &family.registry, birth, patient);
+        let wake = async || {
+            let (done, handled) = oneshot::channel();
+            child.addr.do_send(WakeSoon(done));
+            handled.await.unwrap();
+            tokio::task::yield_now().await;
+        };
+        wake().await;
+        let before = polls.load(Ordering::Relaxed);
+        reached.recv().await.unwrap();
+        // The deadline itself is a turn.
+        let turns = polls.load(Ordering::Relaxed) - before;
+        assert!(turns <= 2, "{turns}");
+        let before = polls.load(Ordering::Relaxed);
+        wake().await;
+        let turns = polls.load(Ordering::Relaxed) - before;
+        assert_eq!(turns, 1, "the message is a turn, its deadline is not");
     });
 }
 

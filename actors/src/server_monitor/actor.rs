@@ -172,6 +172,16 @@ impl ServerMonitorActor {
         self.plan.shared.events.publish_heartbeat(event);
     }
 
+    /// Publishes the end of the heartbeat that is going on, if there is one. Nothing else may follow.
+    fn end_heartbeat(&mut self) {
+        self.machine.stop(clock::now());
+        while let Some(action) = self.machine.poll_action() {
+            if let MonitorAction::HeartbeatFailed { duration, awaited, error } = action {
+                self.publish(HeartbeatEvent::Failed(self.heartbeat(awaited).failed(error.message, duration)));
+            }
+        }
+    }
+
     fn check(&mut self, hello: Hello, ctx: &mut Context<Self>) {
         let (turn, link, given_up) = self.check.begin();
         let work = exchange(self.plan.shared.clone(), self.plan.address.clone(), link, hello);
@@ -357,12 +367,17 @@ impl Actor for ServerMonitorActor {
 
 impl Supervised for ServerMonitorActor {
     fn restarting(&mut self, _: &mut Context<Self>) {
+        self.end_heartbeat();
         *self = Self::new(self.plan.clone());
         self.observed(Observation::MonitorRestarted);
     }
 }
 
 impl SupervisedActor for ServerMonitorActor {
+    fn abandoned(&mut self, _: &mut Context<Self>) {
+        self.end_heartbeat();
+    }
+
     fn in_flight(&self) -> usize {
         [&self.check, &self.rtt].into_iter().filter(|line| line.busy.is_some()).count()
     }

@@ -1,6 +1,10 @@
 //! The topology's handlers: selection and routing of tickets, and the shell around the machine.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix::{Actor, Handler, Supervised};
 use bson::oid::ObjectId;
@@ -39,6 +43,9 @@ use crate::{
     ticket::Load,
 };
 
+/// How long closing waits for the monitors, which have nothing left to do but end.
+const MONITORS_END: Duration = Duration::from_secs(1);
+
 /// What a topology is made from.
 #[derive(Clone)]
 pub(crate) struct TopologyPlan {
@@ -63,6 +70,8 @@ pub(crate) struct TopologyActor {
     /// Counts the children ever started, so that each has a tag of its own.
     births: u64,
     closing: Option<Token>,
+    /// Monitors that have to end before the topology is closed: their last events come before that of its end.
+    ending_monitors: Vec<u64>,
 }
 
 /// One server's children.
@@ -90,6 +99,7 @@ impl TopologyActor {
             waiting: WaitingList::default(),
             births: 0,
             closing: None,
+            ending_monitors: Vec::new(),
         }
     }
 
@@ -319,6 +329,15 @@ impl TopologyActor {
         monitor.is_some_and(|(current, _)| *current == tag)
     }
 
+    /// Closes the topology once its monitors are gone.
+    fn close_unless_monitored(&mut self, ctx: &mut Context<Self>) {
+        if self.closing.is_some() && self.ending_monitors.is_empty() {
+            self.topology.close();
+            self.settle(ctx, None);
+            self.end_if_closed(ctx);
+        }
+    }
+
     /// Ends once every pool is gone.
     fn end_if_closed(&mut self, ctx: &mut Context<Self>) {
         if self.closing.is_some() && self.retired.is_empty() && self.servers.is_empty() {
@@ -353,6 +372,11 @@ impl SupervisedActor for TopologyActor {
     }
 
     fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
+        if self.closing.is_some() {
+            // Their thread is blocked.
+            self.ending_monitors.clear();
+            self.close_unless_monitored(ctx);
+        }
         for waiting in self.waiting.take_expired(clock::now()) {
             self.refuse_expired(waiting);
         }
@@ -550,6 +574,7 @@ impl Handler<Obituary> for TopologyActor {
     /// A retired pool has drained, or a child was given up.
     fn handle(&mut self, obituary: Obituary, ctx: &mut Context<Self>) {
         self.retired.retain(|(tag, _)| *tag != obituary.tag);
+        self.ending_monitors.retain(|tag| *tag != obituary.tag);
         let is_poller = self.srv_poller.as_ref().is_some_and(|(tag, _)| *tag == obituary.tag);
         let is_current = is_poller
             || self.servers.values().any(|server| {
@@ -558,7 +583,7 @@ impl Handler<Obituary> for TopologyActor {
         if is_current && obituary.death != Death::Normal {
             ctx.escalate(format!("{} {}", obituary.path, obituary.death));
         }
-        self.end_if_closed(ctx);
+        self.close_unless_monitored(ctx);
     }
 }
 
@@ -591,9 +616,11 @@ impl Handler<CloseTopology> for TopologyActor {
 
     fn handle(&mut self, CloseTopology { done }: CloseTopology, ctx: &mut Context<Self>) {
         self.closing = Some(done);
-        self.topology.close();
-        self.settle(ctx, None);
-        self.end_if_closed(ctx);
+        self.srv_poller = None;
+        let monitors = self.servers.values_mut().filter_map(|server| server.monitor.take());
+        self.ending_monitors = monitors.map(|(tag, _)| tag).collect();
+        ctx.set_deadline(Some(clock::now() + MONITORS_END));
+        self.close_unless_monitored(ctx);
     }
 }
 

@@ -8,13 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bson::rawdoc;
-use mongo_actors_engine::{Cause, Engine, EngineSettings, Placement};
+use bson::{Binary, doc, rawdoc, spec::BinarySubtype};
+use mongo_actors_engine::{Cause, Engine, EngineSettings, Placement, PoolOrder};
 use mongo_actors_protocol::{
     event::{CommandListener, CommandSucceededEvent},
     options::ClientOptions,
 };
-use mongo_actors_testkit::{ReplicaSet, Standalone};
+use mongo_actors_testkit::{ReplicaSet, Reply, ScriptedServer, Standalone};
 
 use crate::{Ledger, command, count, engine, insert, number, persist, run};
 
@@ -218,4 +218,33 @@ async fn closing_ends_the_sessions() {
     run(&engine, count()).await.unwrap();
     engine.close(None).await;
     assert_eq!(ended.0.load(Ordering::SeqCst), 1);
+}
+
+/// A connection that authenticates anew has the operation in its hands, and no exchange.
+#[tokio::test]
+async fn a_connection_is_interrupted_while_it_authenticates_anew() {
+    let server = ScriptedServer::builder()
+        .on(
+            "saslStart",
+            Reply::document(doc! { "ok": 1, "conversationId": 1, "done": true, "payload": Binary {
+                subtype: BinarySubtype::Generic, bytes: Vec::new(),
+            } }),
+        )
+        .on("count", Reply::document(doc! { "ok": 1, "n": 0 }))
+        .start()
+        .await
+        .unwrap();
+    let uri = server.uri().replace("mongodb://", "mongodb://alice:pencil@") + "?authMechanism=PLAIN";
+    let engine = engine(&uri);
+    run(&engine, count()).await.unwrap();
+    server.once("count", Reply::error(391, "ReauthenticationRequired", "the credentials have expired"));
+    server.once("saslStart", Reply::Never);
+    let pending = engine.execute(count());
+    server.wait_for("saslStart", 2, Duration::from_secs(10)).await.unwrap();
+    let begun = Instant::now();
+    engine.order_pool(server.address(), PoolOrder::Clear { interrupt_in_use: true }).await;
+    let setback = pending.await.expect("the engine answers").unwrap_err();
+    assert!(matches!(setback.failure.cause, Cause::Interrupted), "{:?}", setback.failure);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    engine.close(None).await;
 }

@@ -4,6 +4,7 @@ use bson::{Bson, RawDocument};
 
 use super::client;
 use crate::{
+    codec::CodecOptions,
     command::{DocumentSequence, EncodeError, InvalidReply, Properties, Request, Splitter, WriteLimits},
     retry::Operation,
 };
@@ -204,6 +205,23 @@ impl WriteBatch {
         self.len() == 0
     }
 
+    /// The same writes as `codec` has them sent, in as many commands as they need then.
+    ///
+    /// # Errors
+    /// [`EncodeError::Conversion`] for one that cannot be converted, and [`EncodeError::DocumentTooLarge`] for one that
+    /// became too large.
+    pub fn converted(mut self, codec: &CodecOptions) -> Result<Vec<Self>, EncodeError> {
+        if !codec.converts_what_is_sent() {
+            return Ok(vec![self]);
+        }
+        codec.write_request(&mut self.request).map_err(|error| match error {
+            EncodeError::Conversion { index: Some(index), .. } => at(error, self.items.positions.get(index)),
+            error => error,
+        })?;
+        let limits = self.limits;
+        self.split(limits)
+    }
+
     /// The same writes in commands for a server with smaller limits.
     ///
     /// # Errors
@@ -266,6 +284,7 @@ pub(super) fn at(error: EncodeError, position: usize) -> EncodeError {
         EncodeError::DocumentTooLarge { size, limit, .. } => {
             EncodeError::DocumentTooLarge { index: position, size, limit }
         }
+        EncodeError::Conversion { source, .. } => EncodeError::Conversion { index: Some(position), source },
         EncodeError::InvalidDocument { source, .. } | EncodeError::Bson(source) => {
             EncodeError::InvalidDocument { index: position, source }
         }

@@ -7,92 +7,134 @@ use crate::command::{
     Collation, DeleteStatement, EncodeError, Hint, Namespace, NewContent, UpdateModifications, UpdateStatement,
 };
 
-/// Inserts a document. If it has no `_id`, it gets one, as its first field.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct InsertOneModel<T = Document> {
-    /// The document.
-    pub document: T,
+/// Options that several models share: documentation and setter of each. All are none by default.
+macro_rules! option {
+    (doc upsert) => {
+        "Whether the document is inserted when none matches. Default: false."
+    };
+    (doc array_filters) => {
+        "Filters that say which elements of an array `$[identifier]` means."
+    };
+    (doc collation) => {
+        "Rules for comparing strings."
+    };
+    (doc hint) => {
+        "The index to use: its name, or its keys."
+    };
+    (doc sort) => {
+        "Which of several documents is the first: fields with 1 or -1. Servers from 8.0."
+    };
+    (setter array_filters: $type:ty) => {
+        #[doc = option!(doc array_filters)]
+        #[must_use]
+        pub fn array_filters(mut self, filters: impl IntoIterator<Item = Document>) -> Self {
+            self.array_filters = Some(filters.into_iter().collect());
+            self
+        }
+    };
+    (setter hint: $type:ty) => {
+        #[doc = option!(doc hint)]
+        #[must_use]
+        pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
+            self.hint = Some(hint.into());
+            self
+        }
+    };
+    (setter $option:ident: $type:ty) => {
+        #[doc = option!(doc $option)]
+        #[must_use]
+        pub fn $option(mut self, $option: $type) -> Self {
+            self.$option = Some($option);
+            self
+        }
+    };
 }
 
-/// Replaces the first document that matches.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ReplaceOneModel<T = Document> {
-    /// Which document.
-    pub filter: Document,
-    /// Its new content, except for its `_id`. The first field must not be an operator.
-    pub replacement: T,
-    /// Whether the replacement is inserted when none matches. Default: false.
-    pub upsert: Option<bool>,
-    /// Rules for comparing strings.
-    pub collation: Option<Collation>,
-    /// The index to use.
-    pub hint: Option<Hint>,
-    /// Which of several documents is the first: fields with 1 or -1. Servers from 8.0.
-    pub sort: Option<Document>,
+/// Declares a model: what every such write has, and its options.
+macro_rules! model {
+    (
+        $(#[$meta:meta])*
+        $name:ident [$($generics:tt)*] [$($generic:ident)?] {
+            $($(#[$part_meta:meta])* $part:ident: $part_type:ty,)*
+            $(; $($option:ident: $type:ty),*)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub struct $name $($generics)* {
+            $($(#[$part_meta])* pub $part: $part_type,)*
+            $($(#[doc = option!(doc $option)] pub $option: Option<$type>,)*)?
+        }
+
+        impl$(<$generic>)? $name$(<$generic>)? {
+            /// Without options.
+            fn plain($($part: $part_type),*) -> Self {
+                Self { $($part,)* $($($option: None,)*)? }
+            }
+
+            $($(option! { setter $option: $type })*)?
+        }
+    };
 }
 
-/// Updates the first document that matches.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct UpdateOneModel {
-    /// Which document.
-    pub filter: Document,
-    /// Operators such as `$set`, or a pipeline that computes the new document.
-    pub update: UpdateModifications,
-    /// Whether a document is inserted when none matches. Default: false.
-    pub upsert: Option<bool>,
-    /// Filters that say which elements of an array `$[identifier]` means.
-    pub array_filters: Option<Vec<Document>>,
-    /// Rules for comparing strings.
-    pub collation: Option<Collation>,
-    /// The index to use.
-    pub hint: Option<Hint>,
-    /// Which of several documents is the first: fields with 1 or -1. Servers from 8.0.
-    pub sort: Option<Document>,
+model! {
+    /// Inserts a document. If it has no `_id`, it gets one, as its first field.
+    InsertOneModel [<T = Document>] [T] {
+        /// The document.
+        document: T,
+    }
 }
 
-/// Updates every document that matches. A command that has one is not repeated after a failure.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct UpdateManyModel {
-    /// Which documents.
-    pub filter: Document,
-    /// Operators such as `$set`, or a pipeline that computes the new documents.
-    pub update: UpdateModifications,
-    /// Whether a document is inserted when none matches. Default: false.
-    pub upsert: Option<bool>,
-    /// Filters that say which elements of an array `$[identifier]` means.
-    pub array_filters: Option<Vec<Document>>,
-    /// Rules for comparing strings.
-    pub collation: Option<Collation>,
-    /// The index to use.
-    pub hint: Option<Hint>,
+model! {
+    /// Replaces the first document that matches.
+    ReplaceOneModel [<T = Document>] [T] {
+        /// Which document.
+        filter: Document,
+        /// Its new content, except for its `_id`. The first field must not be an operator.
+        replacement: T,
+        ; upsert: bool, collation: Collation, hint: Hint, sort: Document
+    }
 }
 
-/// Deletes the first document that matches.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct DeleteOneModel {
-    /// Which document.
-    pub filter: Document,
-    /// Rules for comparing strings.
-    pub collation: Option<Collation>,
-    /// The index to use.
-    pub hint: Option<Hint>,
+model! {
+    /// Updates the first document that matches.
+    UpdateOneModel [] [] {
+        /// Which document.
+        filter: Document,
+        /// Operators such as `$set`, or a pipeline that computes the new document.
+        update: UpdateModifications,
+        ; upsert: bool, array_filters: Vec<Document>, collation: Collation, hint: Hint, sort: Document
+    }
 }
 
-/// Deletes every document that matches. A command that has one is not repeated after a failure.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct DeleteManyModel {
-    /// Which documents.
-    pub filter: Document,
-    /// Rules for comparing strings.
-    pub collation: Option<Collation>,
-    /// The index to use.
-    pub hint: Option<Hint>,
+model! {
+    /// Updates every document that matches. A command that has one is not repeated after a failure.
+    UpdateManyModel [] [] {
+        /// Which documents.
+        filter: Document,
+        /// Operators such as `$set`, or a pipeline that computes the new documents.
+        update: UpdateModifications,
+        ; upsert: bool, array_filters: Vec<Document>, collation: Collation, hint: Hint
+    }
+}
+
+model! {
+    /// Deletes the first document that matches.
+    DeleteOneModel [] [] {
+        /// Which document.
+        filter: Document,
+        ; collation: Collation, hint: Hint
+    }
+}
+
+model! {
+    /// Deletes every document that matches. A command that has one is not repeated after a failure.
+    DeleteManyModel [] [] {
+        /// Which documents.
+        filter: Document,
+        ; collation: Collation, hint: Hint
+    }
 }
 
 /// One write of a bulk write. `T` is the type of documents and replacements.
@@ -190,102 +232,46 @@ write_model! { [] UpdateManyModel => UpdateMany }
 write_model! { [] DeleteOneModel => DeleteOne }
 write_model! { [] DeleteManyModel => DeleteMany }
 
-/// Fluent setters for options that several models share.
-macro_rules! setters {
-    ($($option:ident),*) => { $(setters! { @ $option })* };
-    (@ upsert) => {
-        /// Whether a document is inserted when none matches. Default: false.
-        #[must_use]
-        pub fn upsert(mut self, upsert: bool) -> Self {
-            self.upsert = Some(upsert);
-            self
-        }
-    };
-    (@ array_filters) => {
-        /// Filters that say which elements of an array `$[identifier]` means.
-        #[must_use]
-        pub fn array_filters(mut self, filters: impl IntoIterator<Item = Document>) -> Self {
-            self.array_filters = Some(filters.into_iter().collect());
-            self
-        }
-    };
-    (@ collation) => {
-        /// Rules for comparing strings.
-        #[must_use]
-        pub fn collation(mut self, collation: Collation) -> Self {
-            self.collation = Some(collation);
-            self
-        }
-    };
-    (@ hint) => {
-        /// The index to use: its name, or its keys.
-        #[must_use]
-        pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
-            self.hint = Some(hint.into());
-            self
-        }
-    };
-    (@ sort) => {
-        /// Which of several documents is the first: fields with 1 or -1. Servers from 8.0.
-        #[must_use]
-        pub fn sort(mut self, sort: Document) -> Self {
-            self.sort = Some(sort);
-            self
-        }
-    };
-}
-
 impl<T> InsertOneModel<T> {
     /// Inserts this document.
     pub fn new(document: T) -> Self {
-        Self { document }
+        Self::plain(document)
     }
 }
 
 impl<T> ReplaceOneModel<T> {
     /// Replaces the first document that matches by another.
     pub fn new(filter: Document, replacement: T) -> Self {
-        Self { filter, replacement, upsert: None, collation: None, hint: None, sort: None }
+        Self::plain(filter, replacement)
     }
-
-    setters! { upsert, collation, hint, sort }
 }
 
 impl UpdateOneModel {
     /// Updates the first document that matches.
     pub fn new(filter: Document, update: impl Into<UpdateModifications>) -> Self {
-        let (upsert, array_filters, collation, hint, sort) = (None, None, None, None, None);
-        Self { filter, update: update.into(), upsert, array_filters, collation, hint, sort }
+        Self::plain(filter, update.into())
     }
-
-    setters! { upsert, array_filters, collation, hint, sort }
 }
 
 impl UpdateManyModel {
     /// Updates every document that matches.
     pub fn new(filter: Document, update: impl Into<UpdateModifications>) -> Self {
-        Self { filter, update: update.into(), upsert: None, array_filters: None, collation: None, hint: None }
+        Self::plain(filter, update.into())
     }
-
-    setters! { upsert, array_filters, collation, hint }
 }
 
 impl DeleteOneModel {
     /// Deletes the first document that matches.
     pub fn new(filter: Document) -> Self {
-        Self { filter, collation: None, hint: None }
+        Self::plain(filter)
     }
-
-    setters! { collation, hint }
 }
 
 impl DeleteManyModel {
     /// Deletes every document that matches.
     pub fn new(filter: Document) -> Self {
-        Self { filter, collation: None, hint: None }
+        Self::plain(filter)
     }
-
-    setters! { collation, hint }
 }
 
 /// A write as the commands know it.
@@ -301,45 +287,40 @@ impl<T: Serialize> WriteModel<T> {
         &self,
         encode: impl FnOnce(Statement<'_, T>) -> Result<R, EncodeError>,
     ) -> Result<R, EncodeError> {
+        let raw = |filter: &Document| RawDocumentBuf::try_from(filter);
         match self {
             Self::InsertOne(model) => encode(Statement::Insert(&model.document)),
-            Self::ReplaceOne(model) => {
-                let replacement = bson::serialize_to_raw_document_buf(&model.replacement)?;
+            Self::ReplaceOne(ReplaceOneModel { filter, replacement, upsert, collation, hint, sort }) => {
+                let replacement = bson::serialize_to_raw_document_buf(replacement)?;
                 encode(Statement::Update(UpdateStatement {
-                    filter: &RawDocumentBuf::try_from(&model.filter)?,
+                    filter: &raw(filter)?,
                     content: NewContent::Replacement(&replacement),
                     multi: false,
-                    upsert: model.upsert,
+                    upsert: *upsert,
                     array_filters: None,
-                    collation: model.collation.as_ref(),
-                    hint: model.hint.as_ref(),
-                    sort: model.sort.as_ref(),
+                    collation: collation.as_ref(),
+                    hint: hint.as_ref(),
+                    sort: sort.as_ref(),
                 }))
             }
-            Self::UpdateOne(model) => encode(Statement::Update(UpdateStatement {
-                filter: &RawDocumentBuf::try_from(&model.filter)?,
-                content: NewContent::Modifications(&model.update),
-                multi: false,
-                upsert: model.upsert,
-                array_filters: model.array_filters.as_deref(),
-                collation: model.collation.as_ref(),
-                hint: model.hint.as_ref(),
-                sort: model.sort.as_ref(),
-            })),
-            Self::UpdateMany(model) => encode(Statement::Update(UpdateStatement {
-                filter: &RawDocumentBuf::try_from(&model.filter)?,
-                content: NewContent::Modifications(&model.update),
-                multi: true,
-                upsert: model.upsert,
-                array_filters: model.array_filters.as_deref(),
-                collation: model.collation.as_ref(),
-                hint: model.hint.as_ref(),
-                sort: None,
-            })),
+            Self::UpdateOne(UpdateOneModel { filter, update, upsert, array_filters, collation, hint, .. })
+            | Self::UpdateMany(UpdateManyModel { filter, update, upsert, array_filters, collation, hint }) => {
+                let sort = if let Self::UpdateOne(model) = self { model.sort.as_ref() } else { None };
+                encode(Statement::Update(UpdateStatement {
+                    filter: &raw(filter)?,
+                    content: NewContent::Modifications(update),
+                    multi: matches!(self, Self::UpdateMany(_)),
+                    upsert: *upsert,
+                    array_filters: array_filters.as_deref(),
+                    collation: collation.as_ref(),
+                    hint: hint.as_ref(),
+                    sort,
+                }))
+            }
             Self::DeleteOne(DeleteOneModel { filter, collation, hint })
             | Self::DeleteMany(DeleteManyModel { filter, collation, hint }) => {
                 encode(Statement::Delete(DeleteStatement {
-                    filter: &RawDocumentBuf::try_from(filter)?,
+                    filter: &raw(filter)?,
                     multi: matches!(self, Self::DeleteMany(_)),
                     collation: collation.as_ref(),
                     hint: hint.as_ref(),

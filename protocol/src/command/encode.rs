@@ -5,6 +5,7 @@ use std::time::Duration;
 use bson::{Bson, Document, RawArrayBuf, RawBson, RawDocument, RawDocumentBuf, raw::CStr};
 
 use super::InvalidName;
+use crate::codec::ConversionError;
 
 /// Why an operation cannot become a command. Nothing was sent.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -49,9 +50,23 @@ pub enum EncodeError {
         /// What the encoder says.
         source: bson::error::Error,
     },
+    /// A document cannot be converted as the codec options say.
+    #[error("{source}")]
+    Conversion {
+        /// Position of the document in the caller's input, from 0; none when there is only one.
+        index: Option<usize>,
+        /// Why.
+        source: ConversionError,
+    },
     /// A value cannot be written as BSON, for example because a key contains a NUL.
     #[error("a value cannot be encoded as BSON: {0}")]
     Bson(#[from] bson::error::Error),
+}
+
+impl From<ConversionError> for EncodeError {
+    fn from(source: ConversionError) -> Self {
+        Self::Conversion { index: None, source }
+    }
 }
 
 impl EncodeError {

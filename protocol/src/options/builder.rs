@@ -278,10 +278,11 @@ impl ClientOptionsBuilder {
 
     /// How values are converted.
     pub fn codec_options(mut self, options: CodecOptions) -> Self {
-        let CodecOptions { time_zone, datetime_conversion, uuid_representation, utf8_policy } = options;
+        let CodecOptions { time_zone, datetime_conversion, uuid_representation, type_registry, utf8_policy } = options;
         self.set.time_zone = Some(time_zone);
         self.set.datetime_conversion = Some(datetime_conversion);
         self.set.uuid_representation = Some(uuid_representation);
+        self.set.type_registry = Some(type_registry);
         self.set.utf8_policy = Some(utf8_policy);
         self
     }

@@ -7,7 +7,6 @@
 
 mod builder;
 mod checks;
-mod codec;
 mod compressor;
 mod driver;
 mod error;
@@ -28,7 +27,6 @@ use rand::RngCore;
 
 pub use self::{
     builder::{ClientOptionsBuilder, HostEntry},
-    codec::{CodecOptions, DatetimeConversion, UtcOffset, Utf8Policy, UuidRepresentation},
     compressor::Compressor,
     driver::{DriverInfo, ServerApi, ServerApiVersion},
     error::{ConfigError, ConfigWarning, WarningReason},
@@ -36,6 +34,9 @@ pub use self::{
     proxy::{DEFAULT_PROXY_PORT, Socks5Proxy},
     resolver::ResolverConfig,
     tls::TlsOptions,
+};
+pub use crate::codec::{
+    CodecOptions, DatetimeConversion, TypeRegistry, Utf8Policy, UuidRepresentation, time::UtcOffset,
 };
 use crate::{
     address::ServerAddress,

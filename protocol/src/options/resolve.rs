@@ -56,7 +56,7 @@ pub(super) fn resolve(mut set: OptionSet, mut origin: Origin) -> Result<ClientOp
         credential,
         read_preference,
         write_concern: write_concern(&mut set),
-        codec_options: codec_options(&set),
+        codec_options: codec_options(&mut set),
         tls_enabled,
         tls_options,
         socks5_proxy,
@@ -132,11 +132,12 @@ fn write_concern(set: &mut OptionSet) -> WriteConcern {
     WriteConcern { w: set.w.take(), w_timeout: set.w_timeout, journal: set.journal, fsync: set.fsync }
 }
 
-fn codec_options(set: &OptionSet) -> CodecOptions {
+fn codec_options(set: &mut OptionSet) -> CodecOptions {
     CodecOptions {
         time_zone: set.time_zone.flatten(),
         datetime_conversion: set.datetime_conversion.unwrap_or_default(),
         uuid_representation: set.uuid_representation.unwrap_or_default(),
+        type_registry: set.type_registry.take().unwrap_or_default(),
         utf8_policy: set.utf8_policy.unwrap_or_default(),
     }
 }

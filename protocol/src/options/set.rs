@@ -3,7 +3,6 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    codec::{DatetimeConversion, UtcOffset, Utf8Policy, UuidRepresentation},
     compressor::Compressor,
     driver::{DriverInfo, ServerApi},
     monitoring::ServerMonitoringMode,
@@ -14,6 +13,7 @@ use crate::{
         credential::{AuthMechanism, MechanismProperties},
         secret::Secret,
     },
+    codec::{DatetimeConversion, TypeRegistry, Utf8Policy, UuidRepresentation, time::UtcOffset},
     concern::{Acknowledgment, ReadConcern},
     read_preference::{ReadPreference, ReadPreferenceMode, TagSet},
 };
@@ -96,6 +96,7 @@ option_set! {
     tls_disable_ocsp_endpoint_check: bool,
     tls_insecure: bool,
     tls_key_file: PathBuf,
+    type_registry: TypeRegistry,
     username: String,
     utf8_policy: Utf8Policy,
     uuid_representation: UuidRepresentation,

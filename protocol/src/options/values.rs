@@ -2,14 +2,10 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::{
-    ConfigError, ConfigWarning, WarningReason,
-    codec::{UtcOffset, Utf8Policy},
-    compressor::Compressor,
-    set::OptionSet,
-};
+use super::{ConfigError, ConfigWarning, WarningReason, compressor::Compressor, set::OptionSet};
 use crate::{
     auth::credential::{AuthMechanism, MechanismProperties},
+    codec::{Utf8Policy, time::UtcOffset},
     concern::{Acknowledgment, ReadConcern},
     read_preference::TagSet,
     uri::srv,

@@ -26,10 +26,10 @@ fn is_timeout(error: &Error) -> bool {
 #[tokio::test]
 async fn client_side_operations_timeout_1_the_commands_of_an_insert_share_its_time() {
     let server = Standalone::start().await.unwrap();
-    let (commands, uri) = (Commands::new(), server.uri_with(&[("timeoutMS", "6000")]));
+    let (commands, uri) = (Commands::new(), server.uri_with(&[("timeoutMS", "12000")]));
     let client = Client::builder().uri(uri).command_listener(commands.clone()).build().unwrap();
     let things = client.database("db").collection::<Document>("coll");
-    let fault = FailPoint::fail_command(["insert"]).times(2).block(Duration::from_millis(3010));
+    let fault = FailPoint::fail_command(["insert"]).times(2).block(Duration::from_millis(6010));
     let _guard = server.member().enable(fault).await.unwrap();
     let text = "x".repeat(1_000_000);
     let error = things.insert_many((0..50).map(|id| doc! { "_id": id, "text": &text })).await.unwrap_err();
@@ -116,6 +116,26 @@ async fn client_side_operations_timeout_5_all_batches_of_an_iteration_share_its_
 }
 
 #[tokio::test]
+async fn client_side_operations_timeout_5_all_batches_of_a_change_stream_share_its_time() {
+    let set = ReplicaSet::start(1).await.unwrap();
+    let (client, commands) = client_of(&set, &[]).await;
+    let things = client.database("db").collection::<Document>("coll");
+    things.insert_one(doc! { "x": 1 }).await.unwrap();
+    let fault = FailPoint::fail_command(["getMore"]).block(Duration::from_millis(600));
+    let _guard = set.primary().await.unwrap().enable(fault).await.unwrap();
+    commands.take();
+    // Without it, the server would wait for a second beyond the fault.
+    let watch = things.watch().max_await_time(Duration::from_millis(20));
+    let mut changes = watch.timeout(Duration::from_millis(1000)).await.unwrap();
+    let error = changes.try_next().await.unwrap_err();
+    assert!(is_timeout(&error), "{error:?}");
+    let names = commands.take_names();
+    let relevant: Vec<_> = names.iter().filter(|name| ["aggregate", "getMore"].contains(&&***name)).collect();
+    assert_eq!(relevant, ["aggregate", "getMore", "getMore"]);
+    client.close().await;
+}
+
+#[tokio::test]
 async fn client_side_operations_timeout_8_selection_takes_the_shorter_of_two_limits() {
     for options in [
         "serverSelectionTimeoutMS=100",
@@ -173,10 +193,10 @@ async fn client_side_operations_timeout_9_the_end_of_a_session_is_limited() {
 #[tokio::test]
 async fn client_side_operations_timeout_10_aborting_has_the_time_anew() {
     let set = ReplicaSet::start(1).await.unwrap();
-    let (client, commands) = client_of(&set, &[("timeoutMS", "1000")]).await;
+    let (client, commands) = client_of(&set, &[("timeoutMS", "4000")]).await;
     let things = client.database("db").collection::<Document>("coll");
     things.insert_one(doc! {}).timeout(PATIENCE).await.unwrap();
-    let fault = FailPoint::fail_command(["insert", "abortTransaction"]).times(2).block(Duration::from_secs(5));
+    let fault = FailPoint::fail_command(["insert", "abortTransaction"]).times(2).block(Duration::from_secs(10));
     let _guard = set.primary().await.unwrap().enable(fault).await.unwrap();
     commands.take();
     let mut session = client.start_session().await.unwrap();

@@ -14,28 +14,24 @@ use webpki::{CertRevocationList, OwnedCertRevocationList};
 use super::{
     identity,
     revocation::Revocation,
-    verify::{ChainVerifier, TrustingVerifier},
+    verify::{ChainVerifier, ServerVerifier},
 };
 
-/// Builds the configuration that all connections share, and the verifier in it unless all checks are off. The verifier
-/// asks responders through `proxy` if there is one.
+/// Builds the configuration that all connections share, and the verifier in it, which asks responders through `proxy` if
+/// there is one.
 pub(super) fn build(
     options: &TlsOptions,
     proxy: Option<&Socks5Proxy>,
-) -> Result<(ClientConfig, Option<Arc<ChainVerifier>>), ConfigError> {
+) -> Result<(ClientConfig, Arc<ServerVerifier>), ConfigError> {
     // Not the process' default: what an application chooses for itself must not change how we connect.
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|error| invalid("tls", error))?;
-    let verifier = match options.allows_invalid_certificates() {
-        true => None,
-        false => Some(Arc::new(verifier(options, proxy, &provider)?)),
-    };
-    let builder = match verifier.clone() {
-        None => builder.dangerous().with_custom_certificate_verifier(Arc::new(TrustingVerifier::new(provider))),
-        Some(verifier) => builder.dangerous().with_custom_certificate_verifier(verifier),
-    };
+    let chain =
+        (!options.allows_invalid_certificates()).then(|| chain_verifier(options, proxy, &provider)).transpose()?;
+    let verifier = Arc::new(ServerVerifier { algorithms: provider.signature_verification_algorithms, chain });
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier.clone());
     let config = match identity::read(options)? {
         None => builder.with_no_client_auth(),
         Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(|error| match error {
@@ -48,7 +44,7 @@ pub(super) fn build(
     Ok((config, verifier))
 }
 
-fn verifier(
+fn chain_verifier(
     options: &TlsOptions,
     proxy: Option<&Socks5Proxy>,
     provider: &CryptoProvider,

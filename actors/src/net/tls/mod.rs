@@ -24,7 +24,7 @@ use rustls::{
 };
 use tokio_rustls::TlsConnector;
 
-use self::{stream::Encrypted, verify::ChainVerifier};
+use self::{stream::Encrypted, verify::ServerVerifier};
 use super::BoxedTransport;
 
 /// For how long responders are waited for, if there is time.
@@ -33,8 +33,7 @@ const RESPONDER_LIMIT: Duration = Duration::from_secs(5);
 /// What all TLS connections of one client have in common.
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
-    /// None when the options turn its checks off.
-    verifier: Option<Arc<ChainVerifier>>,
+    verifier: Arc<ServerVerifier>,
     /// For how long the responders of a certificate are waited for.
     responder_limit: Duration,
 }
@@ -79,7 +78,7 @@ impl Tls {
     ) -> Result<BoxedTransport, TlsFault> {
         let connector = TlsConnector::from(self.config.clone());
         let stream = connector.connect(server_name(address)?, transport).await.map_err(fault)?;
-        if let Some(verifier) = &self.verifier {
+        if let Some(verifier) = &self.verifier.chain {
             // A resumed session has its certificates from the one before; they may have been revoked since.
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
             let checked = verifier.check_revocation(chain, UnixTime::now(), self.responder_limit).await;

@@ -6,7 +6,7 @@ use mongo_actors_protocol::ocsp::CheckedCertificate;
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
+    crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime},
 };
 use webpki::{
@@ -15,6 +15,14 @@ use webpki::{
 };
 
 use super::revocation::{Revocation, RevocationFault};
+
+/// Sees that a server owns the certificate that it shows, and that the certificate is good enough.
+#[derive(Debug)]
+pub(super) struct ServerVerifier {
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+    /// None takes any certificate, as `tlsAllowInvalidCertificates` asks.
+    pub(super) chain: Option<ChainVerifier>,
+}
 
 /// Checks the chain of certificates, revocation lists and the host name.
 #[derive(Debug)]
@@ -44,6 +52,26 @@ impl ChainVerifier {
         let certificate = EndEntityCert::try_from(end_entity).map_err(certificate_error)?;
         let checked = checked(end_entity, &self.issuer_key(&certificate, intermediates, now)?)?;
         revocation.check(&checked, now, limit).await.map_err(revocation_error)
+    }
+
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let certificate = EndEntityCert::try_from(end_entity).map_err(certificate_error)?;
+        let issuer_key = self.issuer_key(&certificate, intermediates, now)?;
+        if self.check_names {
+            certificate.verify_is_valid_for_subject_name(server_name).map_err(certificate_error)?;
+        }
+        if let Some(revocation) = &self.revocation {
+            let checked = checked(end_entity, &issuer_key)?;
+            revocation.check_staple(&checked, ocsp_response, now).map_err(revocation_error)?;
+        }
+        Ok(())
     }
 
     /// Verifies the server's certificate and returns the key it was signed with.
@@ -93,7 +121,7 @@ impl ChainVerifier {
     }
 }
 
-impl ServerCertVerifier for ChainVerifier {
+impl ServerCertVerifier for ServerVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -102,14 +130,8 @@ impl ServerCertVerifier for ChainVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let certificate = EndEntityCert::try_from(end_entity).map_err(certificate_error)?;
-        let issuer_key = self.issuer_key(&certificate, intermediates, now)?;
-        if self.check_names {
-            certificate.verify_is_valid_for_subject_name(server_name).map_err(certificate_error)?;
-        }
-        if let Some(revocation) = &self.revocation {
-            let checked = checked(end_entity, &issuer_key)?;
-            revocation.check_staple(&checked, ocsp_response, now).map_err(revocation_error)?;
+        if let Some(chain) = &self.chain {
+            chain.verify(end_entity, intermediates, server_name, ocsp_response, now)?;
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -140,53 +162,6 @@ impl ServerCertVerifier for ChainVerifier {
 /// The certificate together with what is known of its issuer.
 fn checked(certificate: &CertificateDer<'_>, issuer_key: &[u8]) -> Result<CheckedCertificate, Error> {
     CheckedCertificate::read(certificate, issuer_key).map_err(other_error)
-}
-
-/// Takes any certificate, as `tlsAllowInvalidCertificates` asks. The server must still own it.
-#[derive(Debug)]
-pub(super) struct TrustingVerifier {
-    provider: Arc<CryptoProvider>,
-}
-
-impl TrustingVerifier {
-    pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
-        Self { provider }
-    }
-}
-
-impl ServerCertVerifier for TrustingVerifier {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// The error in rustls' terms, which decide the alert that the server gets to see.

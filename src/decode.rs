@@ -1,17 +1,33 @@
 //! From the server's bytes to the application's types.
 
-mod purge;
+use std::borrow::Cow;
 
-use bson::Utf8Lossy;
+use bson::{Bson, Utf8Lossy};
 use bytes::Bytes;
-use mongo_actors_protocol::options::{CodecOptions, Utf8Policy};
+use mongo_actors_protocol::{
+    codec::{ConversionError, purged},
+    command::UpdateResult,
+    options::{CodecOptions, Utf8Policy},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use self::purge::purged;
 use crate::error::{Error, Result};
 
-/// Reads a document, straight from the bytes that came from the socket.
+/// Reads a document, straight from the bytes that came from the socket unless options have them converted.
 pub(crate) fn decode<T: DeserializeOwned>(document: &[u8], codec: &CodecOptions) -> Result<T> {
+    decode_converted(codec.read(document), codec)
+}
+
+/// Reads an event of a change stream.
+pub(crate) fn decode_event<T: DeserializeOwned>(event: &[u8], codec: &CodecOptions) -> Result<T> {
+    decode_converted(codec.read_event(event), codec)
+}
+
+fn decode_converted<T: DeserializeOwned>(
+    document: Result<Cow<'_, [u8]>, ConversionError>,
+    codec: &CodecOptions,
+) -> Result<T> {
+    let document = &*document.map_err(Error::unreadable)?;
     match borrow(document, codec) {
         Err(error) if codec.utf8_policy == Utf8Policy::Ignore => match purged(document) {
             Some(clean) if clean != document => borrow(&clean, codec),
@@ -30,12 +46,27 @@ pub(crate) fn borrow<'de, T: Deserialize<'de>>(document: &'de [u8], codec: &Code
     decoded.map_err(Error::deserialization)
 }
 
-/// The document without what is to be left out of it.
-pub(crate) fn readable(document: Bytes, codec: &CodecOptions) -> Bytes {
-    match codec.utf8_policy {
-        Utf8Policy::Ignore => purged(&document).map_or(document, Bytes::from),
-        _ => document,
-    }
+/// The document as it is to be read: converted, and without what is to be left out of it.
+pub(crate) fn readable(document: Bytes, codec: &CodecOptions) -> Result<Bytes> {
+    let converted = match codec.read(&document).map_err(Error::unreadable)? {
+        Cow::Owned(converted) => Bytes::from(converted),
+        Cow::Borrowed(_) => document,
+    };
+    Ok(match codec.utf8_policy {
+        Utf8Policy::Ignore => purged(&converted).map_or(converted, Bytes::from),
+        _ => converted,
+    })
+}
+
+/// A value that the server has told beside documents.
+pub(crate) fn value(value: Bson, codec: &CodecOptions) -> Result<Bson> {
+    codec.read_value(value).map_err(Error::unreadable)
+}
+
+/// The result of an update, with the `_id` in the application's form.
+pub(crate) fn updated(mut result: UpdateResult, codec: &CodecOptions) -> Result<UpdateResult> {
+    result.upserted_id = result.upserted_id.map(|id| value(id, codec)).transpose()?;
+    Ok(result)
 }
 
 #[cfg(test)]
@@ -62,7 +93,7 @@ mod tests {
         assert_eq!(decode::<Document>(&bytes, &lossy).unwrap(), doc! { "a": "x\u{fffd}z" });
         lossy.utf8_policy = Utf8Policy::Ignore;
         assert_eq!(decode::<Document>(&bytes, &lossy).unwrap(), doc! { "a": "xz" });
-        let clean = readable(bytes.into(), &lossy);
+        let clean = readable(bytes.into(), &lossy).unwrap();
         assert_eq!(borrow::<Borrowed<'_>>(&clean, &lossy).unwrap().a, "xz");
     }
 }
