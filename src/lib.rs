@@ -89,7 +89,7 @@ pub use self::{
     error::{Error, Result},
     filter::{CommandDocument, Filter},
     session::{
-        AbortTransaction, ClientSession, CommitTransaction, ExplicitSession, ImplicitSession, StartSession,
-        StartTransaction, TransactionAttempts,
+        AbortTransaction, ClientSession, CommitTransaction, ExplicitSession, ImplicitSession, StartGuarded,
+        StartSession, StartTransaction, TransactionAttempts, TransactionGuard,
     },
 };

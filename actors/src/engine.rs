@@ -385,8 +385,20 @@ impl Engine {
     /// Ends a session that nobody will use any more, and aborts its transaction, in the background.
     pub fn abandon(&self, session: SharedSession) {
         match session.is_busy() {
-            true => reaper::owe(&self.shared, AbandonSession { session, done: None }),
+            true => reaper::owe(&self.shared, AbandonSession { session, ends: true, done: None }),
             false => session.end(),
+        }
+    }
+
+    /// Aborts the session's transaction, if it is in one, in the background. The session's next operation waits for
+    /// that.
+    pub fn abort(&self, session: &SharedSession) {
+        if !session.leave_transaction() {
+            return;
+        }
+        match self.is_closed() {
+            true => session.left_transaction(),
+            false => reaper::owe(&self.shared, AbandonSession { session: session.clone(), ends: false, done: None }),
         }
     }
 

@@ -41,8 +41,8 @@ pub use settings::{EngineSettings, StartError};
 pub use summary::Summary;
 pub use supervisor::{Decision, Escalation, Parent, SupervisionSnapshot, TreeStatus};
 pub use ticket::{
-    Answer, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionMark, SessionUse, Setback,
-    SharedSession, Turn, Unanswered,
+    Answer, Attempting, ConnectionInfo, HeldSession, Lease, Limits, Operation, Pending, Reply, SessionMark, SessionUse,
+    Setback, SharedSession, Turn, Unanswered,
 };
 #[doc(hidden)]
 pub use topology::PoolOrder;

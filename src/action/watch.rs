@@ -12,12 +12,13 @@ use mongo_actors_protocol::{
 
 use super::{ActionFuture, awaitable, setters::fluent};
 use crate::{
-    change_stream::{ChangeStream, event::ChangeStreamEvent},
+    change_stream::{ChangeStream, SessionChangeStream, event::ChangeStreamEvent, in_transaction},
     client::Client,
     collection::Collection,
     database::Database,
     error::{Error, Result},
     executor::Call,
+    session::{ClientSession, ExplicitSession, ImplicitSession},
 };
 
 impl Client {
@@ -92,16 +93,17 @@ impl<T> Collection<T> {
 /// [`ChangeStream`].
 #[derive(Clone)]
 #[must_use = "operations do nothing unless they are awaited"]
-pub struct Watch<'a, T = Document> {
+pub struct Watch<'a, T = Document, S = ImplicitSession> {
     call: Call<'a>,
     watched: Watched,
     pipeline: Vec<Document>,
     options: ChangeStreamOptions,
     timeout: Option<Duration>,
+    session: S,
     documents: PhantomData<fn() -> T>,
 }
 
-fluent! { ['a, T] Watch<'a, T>, ChangeStreamOptions {
+fluent! { ['a, T, S] Watch<'a, T, S>, ChangeStreamOptions {
     batch_size, collation, comment, full_document, full_document_before_change, max_await_time, read_concern,
     resume_after, selection_criteria, show_expanded_events, start_after, start_at_operation_time,
 } }
@@ -109,22 +111,34 @@ fluent! { ['a, T] Watch<'a, T>, ChangeStreamOptions {
 impl<'a, T> Watch<'a, T> {
     fn new(call: Call<'a>, watched: Watched) -> Self {
         let (pipeline, options) = (Vec::new(), ChangeStreamOptions::default());
-        Self { call, watched, pipeline, options, timeout: None, documents: PhantomData }
+        Self { call, watched, pipeline, options, timeout: None, session: ImplicitSession, documents: PhantomData }
     }
 
+    /// Runs in a session, which is borrowed until the stream is open. Awaiting it then gives a [`SessionChangeStream`].
+    pub fn session(self, session: &'a mut ClientSession) -> Watch<'a, T, ExplicitSession<'a>> {
+        let Self { call, watched, pipeline, options, timeout, documents, .. } = self;
+        Watch { call, watched, pipeline, options, timeout, session: ExplicitSession(session), documents }
+    }
+}
+
+impl<'a, T, S> Watch<'a, T, S> {
     /// Stages that the events pass through, such as `$match` and `$project`. They must leave `_id` as it is.
     pub fn pipeline(mut self, stages: impl IntoIterator<Item = Document>) -> Self {
         self.pipeline = stages.into_iter().collect();
         self
     }
 
-    fn plan(&self) -> Result<(ChangeStreamPlan, Option<Duration>, Budget)> {
+    fn plan(&self, session: Option<&ClientSession>) -> Result<(ChangeStreamPlan, Option<Duration>, Budget)> {
         let Self { pipeline, options, watched, .. } = self;
         let call = self
             .call
             .selection_criteria(options.selection_criteria.as_ref())
             .read_concern(options.read_concern.as_ref())
-            .timeout(self.timeout);
+            .timeout(self.timeout)
+            .in_session(session);
+        if call.is_in_transaction() {
+            return Err(in_transaction());
+        }
         let timeout = call.effective_timeout();
         if let (Some(wait), Some(timeout)) = (options.max_await_time, timeout)
             && !timeout.is_zero()
@@ -139,6 +153,7 @@ impl<'a, T> Watch<'a, T> {
             watched: watched.clone(),
             pipeline,
             options: options.clone(),
+            session: prepared.session().cloned(),
             operation: prepared.operation,
             retry: prepared.retry,
             retry_options: *call.client().retry_options(),
@@ -150,10 +165,22 @@ impl<'a, T> Watch<'a, T> {
 
 awaitable! { ['a, T: 'a] Watch<'a, T> => ChangeStream<ChangeStreamEvent<T>> {
     fn into_future(self) -> Self::IntoFuture {
-        ActionFuture::new(async move {
-            let (plan, timeout, budget) = self.plan()?;
-            let handle = self.call.client().engine().watch(plan);
-            ChangeStream::open(handle, self.call.settings().codec_options.clone(), timeout, budget).await
-        })
+        let planned = self.plan(None);
+        ActionFuture::new(async move { open(self.call, planned?).await })
     }
 } }
+
+awaitable! { ['a, T: 'a] Watch<'a, T, ExplicitSession<'a>> => SessionChangeStream<ChangeStreamEvent<T>> {
+    fn into_future(self) -> Self::IntoFuture {
+        let planned = self.plan(Some(self.session.0));
+        ActionFuture::new(async move { Ok(SessionChangeStream::of(open(self.call, planned?).await?)) })
+    }
+} }
+
+async fn open<T>(
+    call: Call<'_>,
+    (plan, timeout, budget): (ChangeStreamPlan, Option<Duration>, Budget),
+) -> Result<ChangeStream<T>> {
+    let handle = call.client().engine().watch(plan);
+    ChangeStream::open(handle, call.settings().codec_options.clone(), timeout, budget).await
+}

@@ -37,7 +37,9 @@
 //! ```
 
 mod convert;
+mod deliver;
 pub mod event;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -52,12 +54,16 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::{Stream, stream::FusedStream};
-use mongo_actors_engine::{ChangeStreamHandle, FetchedBatch};
+use mongo_actors_engine::{ChangeStreamHandle, FetchedBatch, SharedSession};
 pub use mongo_actors_protocol::change_stream::ResumeToken;
 use mongo_actors_protocol::{options::CodecOptions, retry::Budget};
 use serde::de::DeserializeOwned;
 
 use self::event::ChangeStreamEvent;
+pub use self::{
+    deliver::{Change, ChangeDelivery},
+    session::SessionChangeStream,
+};
 use crate::{
     decode::decode_event,
     error::{Error, ErrorKind, Result},
@@ -128,6 +134,7 @@ impl<T> ChangeStream<T> {
         budget: Budget,
     ) -> Result<Self> {
         let mut inner = Box::new(Inner { handle, codec, timeout, call: Call::default() });
+        inner.check_session()?;
         poll_fn(|cx| inner.handle.poll_fetch(budget, cx)).await?;
         Ok(Self { inner, events: PhantomData })
     }
@@ -135,6 +142,10 @@ impl<T> ChangeStream<T> {
     /// The same stream, its events read as `U`: for pipelines that change their shape.
     pub fn with_type<U>(self) -> ChangeStream<U> {
         ChangeStream { inner: self.inner, events: PhantomData }
+    }
+
+    fn session(&self) -> Option<&SharedSession> {
+        self.inner.handle.session()
     }
 
     /// The place behind the last event that was returned, or behind what the server has looked at since: what to store
@@ -211,6 +222,18 @@ impl<T: DeserializeOwned> ChangeStream<T> {
 }
 
 impl Inner {
+    /// Whether the session that the stream runs in, if any, can be used for it now.
+    fn check_session(&self) -> Result<()> {
+        let Some(session) = self.handle.session() else { return Ok(()) };
+        if session.has_ended() {
+            return Err(Error::invalid_operation("the session that the change stream runs in has ended: open another"));
+        }
+        if session.in_transaction() {
+            return Err(in_transaction());
+        }
+        Ok(session.begin_operation()?)
+    }
+
     fn poll_event(&mut self, patience: Patience, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         let event = ready!(self.poll_undated(patience, cx));
         self.call = Call::default();
@@ -230,6 +253,7 @@ impl Inner {
             let budget = *self.call.budget.get_or_insert_with(|| {
                 Budget::beginning_at(Instant::now(), timeout).within(crate::timeout::current().unwrap_or_default())
             });
+            self.check_session()?;
             if budget.deadline().is_some_and(|deadline| deadline <= Instant::now()) && answered {
                 return Poll::Ready(Err(Error::new(ErrorKind::OperationTimeout)));
             }
@@ -239,6 +263,11 @@ impl Inner {
             self.call.has_opened = true;
         }
     }
+}
+
+/// Change streams take no part in transactions.
+pub(crate) fn in_transaction() -> Error {
+    Error::invalid_operation("a change stream cannot be used in a transaction: commit or abort that before")
 }
 
 impl<T: DeserializeOwned> Stream for ChangeStream<T> {

@@ -353,7 +353,12 @@ impl Core {
             exhaust: terms.cursor_type == CursorType::Exhaust,
         };
         let (request, properties) = (command.request()?, command.properties());
-        let session = terms.session.as_ref().and_then(SessionMark::session);
+        let session = match &terms.session {
+            None => None,
+            Some(mark) => Some(mark.session().filter(|session| !session.has_ended()).ok_or_else(|| {
+                Error::invalid_operation("the session that the cursor lives in has ended: open another cursor")
+            })?),
+        };
         Ok(Prepared::for_cursor(request, properties, server, budget, terms.operation_id, session))
     }
 

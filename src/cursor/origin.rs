@@ -59,7 +59,7 @@ impl FindOrigin {
         let filter = self.filter.as_ref().map_err(Clone::clone)?;
         if self.options.cursor_type == Some(CursorType::Exhaust)
             && self.collection.client().options().load_balanced
-            && session.is_some_and(ClientSession::in_transaction)
+            && self.call().in_session(session).is_in_transaction()
         {
             return Err(Error::invalid_argument(
                 "cursor_type",

@@ -38,7 +38,7 @@ pub(crate) use self::{
 use crate::{
     client::Client,
     error::{Error, ErrorKind, Result},
-    session::ClientSession,
+    session::{ClientSession, SessionHandle, with_bound},
     settings::Settings,
     timeout,
 };
@@ -52,7 +52,10 @@ pub(crate) struct Call<'a> {
     read_concern: &'a ReadConcern,
     write_concern: &'a WriteConcern,
     timeout: Option<Duration>,
-    session: Option<&'a ClientSession>,
+    /// The session that it was given; else it runs in the one that is bound to the scope around it.
+    session: Option<&'a SessionHandle>,
+    /// Whether it runs outside of the scope around it.
+    apart: bool,
     /// Whether the command is sent as it is, whatever the codec options say.
     verbatim: bool,
     own: Own,
@@ -100,6 +103,7 @@ impl<'a> Call<'a> {
             write_concern: &settings.write_concern,
             timeout: settings.timeout,
             session: None,
+            apart: false,
             verbatim: false,
             own: Own::default(),
         }
@@ -119,12 +123,20 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn in_session(self, session: Option<&'a ClientSession>) -> Self {
-        Self { session, ..self }
+        Self { session: session.map(ClientSession::handle), ..self }
+    }
+
+    /// The session that it runs in.
+    fn with_session<R>(&self, look: impl FnOnce(Option<&SessionHandle>) -> R) -> R {
+        match self.session {
+            None if !self.apart => with_bound(look),
+            session => look(session),
+        }
     }
 
     /// Tells the session that the operation runs in, if the application gave one.
     pub(crate) fn session_mark(&self) -> Option<SessionMark> {
-        self.session.map(|session| session.shared().mark())
+        self.with_session(|session| session.map(|session| session.shared().mark()))
     }
 
     /// Leaves the command as it is: the application wrote it itself, or it is converted already.
@@ -164,11 +176,13 @@ impl<'a> Call<'a> {
 
     /// Watches over an operation of several commands: see [`Whole`].
     pub(crate) fn whole(&self) -> Whole {
-        Whole::new(self.session.map(ClientSession::shared).filter(|_| self.is_in_transaction()).cloned())
+        self.with_session(|session| {
+            Whole::new(session.filter(|session| session.in_transaction()).map(SessionHandle::shared).cloned())
+        })
     }
 
-    fn is_in_transaction(&self) -> bool {
-        self.session.is_some_and(ClientSession::in_transaction)
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        self.with_session(|session| session.is_some_and(SessionHandle::in_transaction))
     }
 
     /// The time that an operation has as a whole; zero is unlimited.
@@ -179,7 +193,7 @@ impl<'a> Call<'a> {
     /// The time that an operation beginning now has: what is left to `with_transaction`, else its own timeout or the
     /// scope around it, whichever ends first, else what it inherits.
     pub(crate) fn budget(&self) -> Result<Budget> {
-        let of_transaction = self.session.map_or(Budget::Unset, ClientSession::budget);
+        let of_transaction = self.with_session(|session| session.map_or(Budget::Unset, SessionHandle::budget));
         if of_transaction.is_set() {
             return match self.own.timeout {
                 true => Err(Error::invalid_argument(
@@ -216,14 +230,24 @@ impl<'a> Call<'a> {
         if !self.verbatim {
             self.settings.codec_options.write_request(&mut request)?;
         }
-        if let Some(session) = self.session {
-            session.check_usable_by(self.client)?;
+        self.with_session(|session| self.prepare_in(request, properties, budget, session))
+    }
+
+    fn prepare_in(
+        &self,
+        request: Request,
+        properties: Properties,
+        budget: Budget,
+        session: Option<&SessionHandle>,
+    ) -> Result<Prepared> {
+        if let Some(session) = session {
+            session.check_usable_by(self.client, self.session.is_some())?;
         }
-        let mut prepared = match self.is_in_transaction() {
-            true => self.prepare_in_transaction(request, &properties)?,
-            false => self.prepare_outside(request, &properties, budget)?,
+        let mut prepared = match session {
+            Some(session) if session.in_transaction() => self.prepare_in_transaction(request, &properties, session)?,
+            session => self.prepare_outside(request, &properties, budget, session.is_some())?,
         };
-        prepared.session = self.session.map(|session| session.shared().clone());
+        prepared.session = session.map(|session| session.shared().clone());
         prepared.budget = budget;
         prepared.timing.timeout = self.timeout.filter(|_| self.own.timeout || timeout::current().is_none());
         let operation = &mut prepared.operation;
@@ -241,10 +265,16 @@ impl<'a> Call<'a> {
         Ok(prepared)
     }
 
-    fn prepare_outside(&self, request: Request, properties: &Properties, budget: Budget) -> Result<Prepared> {
+    fn prepare_outside(
+        &self,
+        request: Request,
+        properties: &Properties,
+        budget: Budget,
+        in_session: bool,
+    ) -> Result<Prepared> {
         let write_concern = self.effective_write_concern(properties, budget)?;
         let acknowledged = write_concern.as_ref().is_none_or(WriteConcern::is_acknowledged);
-        if !acknowledged && self.session.is_some() {
+        if !acknowledged && in_session {
             return Err(Error::invalid_argument(
                 "session",
                 "an unacknowledged write (w=0) cannot run in a session: drop one of them",
@@ -265,7 +295,12 @@ impl<'a> Call<'a> {
     }
 
     /// In a transaction the concerns are those of the transaction, and everything goes to the primary.
-    fn prepare_in_transaction(&self, request: Request, properties: &Properties) -> Result<Prepared> {
+    fn prepare_in_transaction(
+        &self,
+        request: Request,
+        properties: &Properties,
+        session: &SessionHandle,
+    ) -> Result<Prepared> {
         if self.own.read_concern {
             return Err(TransactionError::ReadConcern.into());
         }
@@ -274,16 +309,15 @@ impl<'a> Call<'a> {
         }
         let criteria = match properties.criteria {
             Criteria::Writable => SelectionCriteria::Writable,
-            _ => self.criteria_in_transaction()?,
+            _ => self.criteria_in_transaction(session)?,
         };
         let operation = Operation::new(request, criteria);
         Ok(Prepared::new(operation, properties.retry.in_transaction(), properties))
     }
 
-    fn criteria_in_transaction(&self) -> Result<SelectionCriteria> {
+    fn criteria_in_transaction(&self, session: &SessionHandle) -> Result<SelectionCriteria> {
         const PRIMARY: SelectionCriteria = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let of_transaction =
-            || self.session.and_then(ClientSession::transaction_criteria).unwrap_or_else(|| PRIMARY.clone());
+        let of_transaction = || session.transaction_criteria().unwrap_or_else(|| PRIMARY.clone());
         let criteria = if self.own.selection_criteria { self.selection_criteria.clone() } else { of_transaction() };
         if criteria == PRIMARY { Ok(criteria) } else { Err(TransactionError::ReadPreference.into()) }
     }
@@ -308,6 +342,11 @@ impl Prepared {
         Self { operation, retry, budget, timing, session: None, missing_namespace_is_success }
     }
 
+    /// The application's session that it runs in.
+    pub(crate) fn session(&self) -> Option<&SharedSession> {
+        self.session.as_ref()
+    }
+
     /// Tells the application's session that it runs in.
     pub(crate) fn session_mark(&self) -> Option<SessionMark> {
         self.session.as_ref().map(SharedSession::mark)
@@ -329,7 +368,7 @@ impl Prepared {
     ) -> Result<Self> {
         let of_transaction = session.with(|state| state.transaction.options().write_concern.clone());
         let settings = Settings { write_concern: of_transaction.unwrap_or_default(), ..client.settings().clone() };
-        let call = Call::new(client, &settings);
+        let call = Call { apart: true, ..Call::new(client, &settings) };
         let mut prepared = call.prepare_within(command.request()?, command.properties(), budget)?;
         prepared.session = Some(session.clone());
         Ok(prepared)
@@ -352,8 +391,7 @@ impl Prepared {
         // Of a getMore it would be the time that the server waits for data; it is lowered where that was asked for.
         operation.bounds_server = operation.max_time.is_some() || operation.request.name == "killCursors";
         operation.operation_id = operation_id;
-        let in_transaction =
-            session.as_ref().is_some_and(|session| session.with(|state| state.transaction.is_active()));
+        let in_transaction = session.as_ref().is_some_and(SharedSession::in_transaction);
         let retry = if in_transaction { properties.retry.in_transaction() } else { properties.retry };
         Self { budget, session, ..Self::new(operation, retry, &properties) }
     }

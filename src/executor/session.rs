@@ -1,6 +1,6 @@
 //! Operations in a session of the application.
 
-use mongo_actors_engine::{Lease, Operation, SessionUse, SharedSession, Turn};
+use mongo_actors_engine::{Attempting, Lease, Operation, SessionUse, SharedSession};
 use mongo_actors_protocol::{
     command::CommitTransaction,
     error::{Labels, labels},
@@ -52,15 +52,6 @@ impl Part {
     }
 }
 
-/// The right to make one attempt. Dropping it before the answer gives the attempt up.
-pub(super) struct Attempting(Turn);
-
-impl Drop for Attempting {
-    fn drop(&mut self) {
-        self.0.give_up();
-    }
-}
-
 /// An operation of several commands in a transaction. Dropping it before all have ended, even between two of them, means
 /// that the caller has gone: the transaction can only be aborted then.
 #[must_use = "dropping it interrupts the transaction"]
@@ -92,7 +83,7 @@ pub(super) async fn run(
     session: &SharedSession,
     pin: &mut Option<Lease>,
 ) -> Result<Ended> {
-    let mut within = Within::begin(session, &facts, &operation)?;
+    let mut within = Within::begin(session, &facts, &operation).await?;
     let (attempting, lease) = within.lend(&mut operation).await?;
     let answer = client.engine().execute_in(operation, None, lease.or_else(|| pin.take())).await;
     drop(attempting);
@@ -105,8 +96,14 @@ pub(super) async fn run(
 }
 
 impl Within {
-    fn begin(session: &SharedSession, facts: &Facts, operation: &Operation) -> Result<Self> {
+    async fn begin(session: &SharedSession, facts: &Facts, operation: &Operation) -> Result<Self> {
         let part = Part::of(facts);
+        match facts.budget.deadline() {
+            None => session.settled().await,
+            Some(deadline) => tokio::time::timeout_at(deadline.into(), session.settled())
+                .await
+                .map_err(|_| Error::new(ErrorKind::OperationTimeout))?,
+        }
         if !part.is_ending() {
             session.begin_operation()?;
         }
@@ -128,7 +125,7 @@ impl Within {
                 .await
                 .map_err(|_| Error::new(ErrorKind::OperationTimeout).with_labels(&self.label_of_timeout()))?,
         };
-        let attempting = Attempting(turn.clone());
+        let attempting = turn.attempting();
         let lease = turn.take_pinned();
         self.session.with(|state| {
             let transaction = &state.transaction;

@@ -1,8 +1,11 @@
 //! Explicit sessions: operations that belong together, and transactions.
 
+mod guard;
+mod handle;
 mod inspection;
 mod mode;
 mod repeat;
+mod scope;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -10,7 +13,6 @@ mod transaction;
 
 use std::{
     fmt,
-    sync::Weak,
     time::{Duration, Instant},
 };
 
@@ -18,22 +20,20 @@ use bson::{RawDocument, RawDocumentBuf, Timestamp};
 use mongo_actors_engine::SharedSession;
 use mongo_actors_protocol::{
     retry::Budget,
-    selection::SelectionCriteria,
     session::{ClusterTime, ServerSession, SessionOptions},
     transaction::TransactionOptions,
 };
 
+use self::handle::Limit;
 pub use self::{
+    guard::{StartGuarded, TransactionGuard},
     mode::{ExplicitSession, ImplicitSession},
     repeat::TransactionAttempts,
     start::StartSession,
     transaction::{AbortTransaction, CommitTransaction, StartTransaction},
 };
-use crate::{
-    client::Client,
-    error::{Error, Result},
-    timeout,
-};
+pub(crate) use self::{handle::SessionHandle, scope::with_bound};
+use crate::{client::Client, error::Result, timeout};
 
 /// A session: operations that belong together. Made by [`Client::start_session`].
 ///
@@ -84,37 +84,30 @@ use crate::{
 /// the one before, or its connection is closed. Within a transaction, only
 /// [`abort_transaction`](Self::abort_transaction) is possible then.
 pub struct ClientSession {
-    client: Client,
+    handle: SessionHandle,
     options: SessionOptions,
-    shared: SharedSession,
     id: RawDocumentBuf,
-    limit: Option<Limit>,
-}
-
-/// The time that all operations of a session have together while `with_transaction` runs.
-struct Limit {
-    budget: Budget,
-    /// It holds for as long as this has a strong count.
-    holds: Weak<()>,
 }
 
 impl ClientSession {
     pub(crate) fn new(client: Client, options: SessionOptions, shared: SharedSession) -> Self {
         let id = shared.with(|state| state.server().map(ServerSession::id).map(ToOwned::to_owned)).unwrap_or_default();
-        Self { client, options, shared, id, limit: None }
+        Self { handle: SessionHandle { client, shared, limit: None }, options, id }
     }
 
-    /// The time that is left for operations in it, while `with_transaction` runs.
-    pub(crate) fn budget(&self) -> Budget {
-        match &self.limit {
-            Some(limit) if limit.holds.strong_count() > 0 => limit.budget,
-            _ => Budget::Unset,
-        }
+    /// What operations need of it.
+    pub(crate) fn handle(&self) -> &SessionHandle {
+        &self.handle
+    }
+
+    /// Has its operations share this time for as long as `holds` has a strong count.
+    fn limit(&mut self, budget: Budget, holds: std::sync::Weak<()>) {
+        self.handle.limit = Some(Limit { budget, holds });
     }
 
     /// The time that committing, aborting or a whole transaction has, if it begins now and is given `timeout`.
     pub(crate) fn own_budget(&self, timeout: Option<Duration>) -> Budget {
-        let default = self.options.default_timeout.or(self.client.settings().timeout);
+        let default = self.options.default_timeout.or(self.client().settings().timeout);
         let own =
             timeout.or(default).map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout))).unwrap_or_default();
         match timeout::current() {
@@ -126,40 +119,26 @@ impl ClientSession {
 
     /// The time of a commit: what is left of that of `with_transaction`, if it runs.
     pub(crate) fn ending_budget(&self, timeout: Option<Duration>) -> Budget {
-        let running = self.budget();
+        let running = self.handle.budget();
         if running.is_set() { running } else { self.own_budget(timeout) }
     }
 
     pub(crate) fn shared(&self) -> &SharedSession {
-        &self.shared
+        &self.handle.shared
     }
 
-    /// Whether an operation of `client` may run in the session.
+    /// Whether an operation of `client` that was given the session may run in it.
     pub(crate) fn check_usable_by(&self, client: &Client) -> Result<()> {
-        if !self.client.ptr_eq(client) {
-            return Err(Error::invalid_argument(
-                "session",
-                "it was started by another client: start one with the client of this operation",
-            ));
-        }
-        self.check_alive()
+        self.handle.check_usable_by(client, true)
     }
 
     fn check_alive(&self) -> Result<()> {
-        match self.has_ended() {
-            true => Err(Error::invalid_operation("the session has ended: start another one")),
-            false => Ok(()),
-        }
-    }
-
-    /// Where reads of the transaction go, if that was said.
-    pub(crate) fn transaction_criteria(&self) -> Option<SelectionCriteria> {
-        self.shared.with(|state| state.transaction.options().selection_criteria.clone())
+        self.handle.check_alive()
     }
 
     /// The client that the session belongs to.
     pub fn client(&self) -> &Client {
-        &self.client
+        &self.handle.client
     }
 
     /// The options that the session was started with.
@@ -176,18 +155,18 @@ impl ClientSession {
     /// The highest cluster time that the session has seen or was told of; none at first, and on deployments without
     /// cluster times.
     pub fn cluster_time(&self) -> Option<ClusterTime> {
-        self.shared.with(|state| state.cluster_time().cloned())
+        self.shared().with(|state| state.cluster_time().cloned())
     }
 
     /// The time of the session's last operation, or a later one that it was told of; none at first, and on deployments
     /// without cluster times.
     pub fn operation_time(&self) -> Option<Timestamp> {
-        self.shared.with(|state| state.operation_time())
+        self.shared().with(|state| state.operation_time())
     }
 
     /// The point in time that a snapshot session reads at. None before its first read, and for other sessions.
     pub fn snapshot_time(&self) -> Option<Timestamp> {
-        self.shared.with(|state| state.snapshot_time())
+        self.shared().with(|state| state.snapshot_time())
     }
 
     /// Has operations of this session come after what another session has seen: together with
@@ -205,24 +184,24 @@ impl ClientSession {
     /// # }
     /// ```
     pub fn advance_cluster_time(&mut self, to: &ClusterTime) {
-        self.shared.with(|state| state.advance_cluster_time(to.document()));
+        self.shared().with(|state| state.advance_cluster_time(to.document()));
     }
 
     /// Has reads of this session, if it is causally consistent, wait for what happened at this time. A time that is
     /// earlier than the session's own changes nothing.
     pub fn advance_operation_time(&mut self, to: Timestamp) {
-        self.shared.with(|state| state.advance_operation_time(to));
+        self.shared().with(|state| state.advance_operation_time(to));
     }
 
     /// Whether operations of the session belong to a transaction now: it was started, and neither committed nor
     /// aborted.
     pub fn in_transaction(&self) -> bool {
-        self.shared.with(|state| state.transaction.is_active())
+        self.handle.in_transaction()
     }
 
     /// Whether the session was ended.
     pub fn has_ended(&self) -> bool {
-        self.shared.has_ended()
+        self.shared().has_ended()
     }
 
     /// Ends the session, and aborts an active transaction first. Ending it again does nothing; any other use of it is
@@ -250,11 +229,11 @@ impl ClientSession {
             // Nothing can be done about an error, and the server aborts by itself in the end.
             drop(abort.await);
         }
-        self.shared.end();
+        self.shared().end();
     }
 
     fn default_transaction_options(&self) -> TransactionOptions {
-        let client = self.client.options();
+        let client = self.client().options();
         let inherited = TransactionOptions::new()
             .read_concern(client.read_concern.clone())
             .write_concern(client.write_concern.clone())
@@ -265,7 +244,7 @@ impl ClientSession {
 
 impl Drop for ClientSession {
     fn drop(&mut self) {
-        self.client.engine().abandon(self.shared.clone());
+        self.client().engine().abandon(self.shared().clone());
     }
 }
 

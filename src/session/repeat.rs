@@ -7,7 +7,7 @@ use std::{
 
 use mongo_actors_protocol::transaction::{Repetition, TransactionOptions, Verdict};
 
-use super::{ClientSession, Limit, StartTransaction};
+use super::{ClientSession, StartTransaction};
 use crate::error::{Error, Result};
 
 impl ClientSession {
@@ -129,7 +129,7 @@ impl<'a> StartTransaction<'a> {
         let Self { session, options, timeout } = self;
         let budget = session.own_budget(timeout);
         let running = Arc::new(());
-        session.limit = Some(Limit { budget, holds: Arc::downgrade(&running) });
+        session.limit(budget, Arc::downgrade(&running));
         let repetition = Repetition::new(Instant::now(), budget.deadline());
         let pause = |repetition: &mut Repetition| repetition.next_attempt(Instant::now(), &mut rand::rng());
         let timed = budget.deadline().is_some();

@@ -109,14 +109,15 @@ impl CommitTransaction<'_> {
     async fn commit(self) -> Result<()> {
         let Self { session, timeout } = self;
         session.check_alive()?;
-        match session.shared.with(|state| state.transaction.commit())? {
+        session.shared().settled().await;
+        match session.shared().with(|state| state.transaction.commit())? {
             Ending::Nothing => Ok(()),
             Ending::Send => {
-                let max_time = session.shared.with(|state| state.transaction.options().max_commit_time);
+                let max_time = session.shared().with(|state| state.transaction.options().max_commit_time);
                 let budget = session.ending_budget(timeout);
                 let command = CommitCommand { max_time };
-                let prepared = Prepared::ending(&session.client, &command, &session.shared, budget)?;
-                session.client.execute(prepared).await?.finish(confirmed)
+                let prepared = Prepared::ending(session.client(), &command, session.shared(), budget)?;
+                session.client().execute(prepared).await?.finish(confirmed)
             }
         }
     }
@@ -148,12 +149,12 @@ impl AbortTransaction<'_> {
         let budget = session.own_budget(timeout);
         // An operation that was dropped may still be with the server, and have begun the transaction there.
         // If there is no time for that, the server aborts by itself in the end.
-        before(budget, session.shared.idle()).await;
-        match session.shared.with(|state| state.transaction.abort())? {
-            Ending::Nothing => session.shared.unpin(),
+        before(budget, session.shared().idle()).await;
+        match session.shared().with(|state| state.transaction.abort())? {
+            Ending::Nothing => session.shared().unpin(),
             Ending::Send => {
-                let prepared = Prepared::ending(&session.client, &AbortCommand, &session.shared, budget)?;
-                if let Err(error) = session.client.execute(prepared).await {
+                let prepared = Prepared::ending(session.client(), &AbortCommand, session.shared(), budget)?;
+                if let Err(error) = session.client().execute(prepared).await {
                     tracing::debug!(target: "mongo_actors::client", %error, "a transaction was not aborted on its server");
                 }
             }
@@ -176,7 +177,7 @@ pub struct StartTransaction<'a> {
     pub(super) timeout: Option<Duration>,
 }
 
-impl StartTransaction<'_> {
+impl<'a> StartTransaction<'a> {
     /// The time for starting it, which asks no server but may have to wait for an operation that was dropped; and for all
     /// attempts together (`timeoutMS`), where the transaction is repeated by
     /// [`and_run`](Self::and_run) or [`attempts`](Self::attempts); zero is unlimited. Operations of the session must not
@@ -217,14 +218,15 @@ impl StartTransaction<'_> {
         self
     }
 
-    async fn start(self) -> Result<()> {
+    /// Starts it, and gives the session back.
+    pub(super) async fn begin(self) -> Result<&'a mut ClientSession> {
         let Self { session, options, timeout } = self;
         session.check_alive()?;
         // What an operation that was dropped brings back must not be taken for news of this transaction.
         let budget = session.ending_budget(timeout);
-        before(budget, session.shared.idle()).await.ok_or_else(|| Error::new(ErrorKind::OperationTimeout))?;
+        before(budget, session.shared().idle()).await.ok_or_else(|| Error::new(ErrorKind::OperationTimeout))?;
         let options = options.over(&session.default_transaction_options());
-        session.shared.with(|state| -> Result<()> {
+        session.shared().with(|state| -> Result<()> {
             if state.is_snapshot() {
                 return Err(TransactionError::Snapshot.into());
             }
@@ -233,13 +235,13 @@ impl StartTransaction<'_> {
             let number = number.ok_or_else(|| Error::invalid_operation("the session has ended: start another one"))?;
             Ok(state.transaction.start(options, number)?)
         })?;
-        session.shared.unpin();
-        Ok(())
+        session.shared().unpin();
+        Ok(session)
     }
 }
 
 awaitable! { ['a] StartTransaction<'a> => () {
     fn into_future(self) -> Self::IntoFuture {
-        ActionFuture::new(self.start())
+        ActionFuture::new(async move { self.begin().await.map(drop) })
     }
 } }

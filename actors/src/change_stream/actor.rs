@@ -1,6 +1,6 @@
 //! The handlers of a change stream's actor.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Supervised, fut::wrap_future};
 use mongo_actors_protocol::{
@@ -10,7 +10,7 @@ use mongo_actors_protocol::{
     retry::{Decision, Outcome, Stage},
     wire::ReplyBody,
 };
-use tokio::sync::oneshot::error::RecvError;
+use tokio::sync::oneshot::{self, error::RecvError};
 
 use super::{
     cursor::OpenCursor,
@@ -22,7 +22,7 @@ use crate::{
     failure::{Cause, Failure},
     runtime::{Context, SupervisedActor, clock},
     shared::{Shared, Token},
-    ticket::{Answer, HeldSession, Lease, Operation, Reply, Setback, Ticket},
+    ticket::{Answer, HeldSession, Lease, Operation, Reply, SessionUse, Setback, Ticket},
     topology::Execute,
 };
 
@@ -172,23 +172,43 @@ impl ChangeStreamActor {
         self.send(ticket, answer, effort, ctx);
     }
 
-    fn send(
-        &mut self,
-        ticket: Ticket,
-        answer: tokio::sync::oneshot::Receiver<Answer>,
-        effort: Effort,
-        ctx: &mut Context<Self>,
-    ) {
+    fn send(&mut self, ticket: Ticket, answer: oneshot::Receiver<Answer>, effort: Effort, ctx: &mut Context<Self>) {
         self.activity = Activity::Commanding(effort);
-        match &*self.shared.topology.load() {
-            // A ticket that reaches nobody answers for itself.
-            Some(topology) => topology.do_send(Execute(ticket)),
-            None => ticket.fail(self.shared.status.load().refusal().unwrap_or(Cause::Abandoned)),
-        }
+        let answer = self.execute(ticket, answer);
         ctx.spawn(
             wrap_future::<_, Self>(answer)
                 .map(|answer, actor: &mut Self, ctx: &mut Context<Self>| actor.answered(answer, ctx)),
         );
+    }
+
+    /// Has a ticket executed, in the application's session if the stream runs in one: at once, or as soon as nothing else
+    /// is under way in that. Dropping what it returns gives the attempt up.
+    fn execute(
+        &self,
+        mut ticket: Ticket,
+        answer: oneshot::Receiver<Answer>,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, RecvError>>>> {
+        let shared = self.shared.clone();
+        let Some(session) = self.plan.session.clone().filter(|session| !session.has_ended()) else {
+            dispatch(&shared, ticket);
+            return Box::pin(answer);
+        };
+        Box::pin(async move {
+            let turn = match ticket.operation.deadline {
+                None => session.turn(false).await,
+                Some(deadline) => match tokio::time::timeout_at(deadline.into(), session.turn(false)).await {
+                    Ok(turn) => turn,
+                    Err(_) => {
+                        ticket.fail(Cause::DeadlinePassed);
+                        return answer.await;
+                    }
+                },
+            };
+            let _attempting = turn.attempting();
+            ticket.operation.session = SessionUse::Explicit(turn);
+            dispatch(&shared, ticket);
+            answer.await
+        })
     }
 
     fn answered(&mut self, answer: Result<Answer, RecvError>, ctx: &mut Context<Self>) {
@@ -295,14 +315,21 @@ impl ChangeStreamActor {
         let Some(mut debt) = cursor.take_debt() else { return };
         debt.timeout = within.or(debt.timeout);
         let Some(operation) = debt.operation(clock::now(), KILL_PATIENCE) else { return };
-        let Some(topology) = self.shared.topology.load_full() else { return };
         let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
         (ticket.session, ticket.lease) = (debt.session.take(), debt.lease.take());
-        topology.do_send(Execute(ticket));
+        let answer = self.execute(ticket, answer);
         tokio::task::spawn_local(async move {
             drop(answer.await);
             drop(done);
         });
+    }
+}
+
+/// A ticket that reaches nobody answers for itself.
+fn dispatch(shared: &Shared, ticket: Ticket) {
+    match &*shared.topology.load() {
+        Some(topology) => topology.do_send(Execute(ticket)),
+        None => ticket.fail(shared.status.load().refusal().unwrap_or(Cause::Abandoned)),
     }
 }
 

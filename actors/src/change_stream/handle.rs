@@ -29,6 +29,7 @@ use crate::{
     runtime::{Address, Inbox},
     shared::Token,
     supervisor::StartChangeStream,
+    ticket::SharedSession,
 };
 
 /// The reader's end of a change stream: the events that have arrived, and the place behind the last one handed out.
@@ -83,6 +84,11 @@ impl ChangeStreamHandle {
     /// The events that have arrived.
     pub fn delivery(&self) -> &Delivery {
         &self.delivery
+    }
+
+    /// The application's session that it runs in.
+    pub fn session(&self) -> Option<&SharedSession> {
+        self.plan.session.as_ref()
     }
 
     #[cfg(test)]

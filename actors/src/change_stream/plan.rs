@@ -12,7 +12,10 @@ use mongo_actors_protocol::{
 };
 
 use super::cursor::OpenCursor;
-use crate::{failure::Failure, ticket::Operation};
+use crate::{
+    failure::Failure,
+    ticket::{Operation, SharedSession},
+};
 
 /// What a change stream is made from. It never changes.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct ChangeStreamPlan {
     /// The command that opens it, with all that is resolved about its execution. Opened anew, it is the same but for
     /// the place where it starts.
     pub operation: Operation,
+    /// The application's session that it runs in.
+    pub session: Option<SharedSession>,
     /// The retry rules of that command.
     pub retry: retry::Operation,
     /// The client's switches.

@@ -84,6 +84,7 @@ fn watch(engine: &Engine) -> ChangeStreamHandle {
     let command = Watch { watched: &watched, pipeline: &[], options: &options, start: &Start::AsGiven };
     let operation = Operation::new(command.request().unwrap(), ReadPreference::Primary.into());
     engine.watch(ChangeStreamPlan {
+        session: None,
         watched,
         pipeline: Vec::new(),
         options,

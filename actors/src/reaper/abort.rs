@@ -15,19 +15,22 @@ use crate::{
     topology::Execute,
 };
 
-/// Aborts the session's transaction if there is one, and ends the session. By `deadline` it is given up: the server
-/// aborts by itself in the end.
-pub(super) async fn abandon(shared: Arc<Shared>, session: SharedSession, deadline: Instant) {
+/// Aborts the session's transaction if there is one, and ends the session if it `ends`. By `deadline` it is given up: the
+/// server aborts by itself in the end.
+pub(super) async fn abandon(shared: Arc<Shared>, session: SharedSession, ends: bool, deadline: Instant) {
     let work = abort(&shared, &session, deadline);
     if tokio::time::timeout_at(deadline.into(), work).await.is_err() {
         tracing::debug!(target: "mongo_actors::reaper", "a transaction was not aborted in time");
     }
-    session.end();
+    session.left_transaction();
+    if ends {
+        session.end();
+    }
 }
 
 async fn abort(shared: &Arc<Shared>, session: &SharedSession, deadline: Instant) {
     // An operation that was dropped may still be with the server, and have begun the transaction there.
-    session.idle().await;
+    session.next_turn(true).await.give_up();
     if session.with(|state| state.transaction.abort()) != Ok(Ending::Send) {
         return;
     }
@@ -51,7 +54,7 @@ fn operation(session: &SharedSession, deadline: Instant) -> Option<Operation> {
 }
 
 async fn attempt(shared: &Arc<Shared>, session: &SharedSession, mut operation: Operation) -> Result<(), Box<Setback>> {
-    let turn = session.turn(true).await;
+    let turn = session.next_turn(true).await;
     let lease: Option<Lease> = turn.take_pinned();
     let pinned = session.with(|state| state.transaction.pinned().cloned());
     operation.criteria = pinned.map_or(SelectionCriteria::Writable, SelectionCriteria::Address);

@@ -160,8 +160,8 @@ impl ReaperActor {
         });
     }
 
-    fn abandon(&self, AbandonSession { session, done }: AbandonSession) {
-        let work = abandon(self.shared.clone(), session, clock::now() + PATIENCE);
+    fn abandon(&self, AbandonSession { session, ends, done }: AbandonSession) {
+        let work = abandon(self.shared.clone(), session, ends, clock::now() + PATIENCE);
         let payment = self.payments.enter();
         tokio::task::spawn_local(async move {
             work.await;

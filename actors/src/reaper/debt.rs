@@ -86,11 +86,13 @@ impl KillCursors {
     }
 }
 
-/// A session that nobody will use any more. Its transaction, if one is active, is to be aborted.
+/// A session whose transaction, if one is active, is to be aborted.
 #[derive(Debug)]
 pub(crate) struct AbandonSession {
     pub(crate) session: SharedSession,
-    /// Dropped when the session has ended.
+    /// Whether nobody will use the session any more.
+    pub(crate) ends: bool,
+    /// Dropped when that is done.
     pub(crate) done: Option<Token>,
 }
 

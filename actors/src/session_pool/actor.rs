@@ -91,7 +91,7 @@ impl Handler<AbandonSessions> for SessionPoolActor {
     fn handle(&mut self, AbandonSessions { done }: AbandonSessions, _: &mut Context<Self>) {
         for session in self.lent.drain(..).filter_map(|mark| mark.session()) {
             match session.is_busy() {
-                true => owe(&self.shared, AbandonSession { session, done: Some(done.clone()) }),
+                true => owe(&self.shared, AbandonSession { session, ends: true, done: Some(done.clone()) }),
                 false => session.end(),
             }
         }

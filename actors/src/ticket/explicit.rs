@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use mongo_actors_protocol::{
@@ -41,6 +42,8 @@ struct Inner {
     turns: u64,
     /// No operation may use it any more.
     ended: bool,
+    /// Its transaction was left, and is aborted in the background: everybody else waits for that.
+    leaving: bool,
     /// The connection that a transaction behind a load balancer is bound to, while no attempt uses it.
     pinned: Option<Lease>,
 }
@@ -61,6 +64,10 @@ enum User {
     },
 }
 
+/// How long an operation waits for a transaction to be aborted that was left before. The reaper takes less, unless it
+/// cannot be kept alive.
+const LEAVING_LIMIT: Duration = Duration::from_secs(15);
+
 /// The right to make one attempt in a session.
 #[derive(Clone)]
 pub struct Turn {
@@ -70,11 +77,23 @@ pub struct Turn {
     pub(crate) ending: bool,
 }
 
+/// Gives an attempt up when it is dropped; see [`Turn::give_up`]. Of no effect once the attempt has ended.
+#[derive(Debug)]
+#[must_use = "dropping it gives the attempt up"]
+pub struct Attempting(Turn);
+
+impl Drop for Attempting {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
+}
+
 impl SharedSession {
     /// A session that begins with this server session.
     pub fn new(options: &SessionOptions, mut held: HeldSession) -> Self {
         let state = SessionState::new(options, held.take());
-        let inner = Inner { state, home: Some(held), user: User::Nobody, turns: 0, ended: false, pinned: None };
+        let inner =
+            Inner { state, home: Some(held), user: User::Nobody, turns: 0, ended: false, leaving: false, pinned: None };
         Self(Arc::new(Cell { inner: Mutex::new(inner), over: Notify::new() }))
     }
 
@@ -93,6 +112,12 @@ impl SharedSession {
     /// # Cancel safety
     /// Dropping it leaves the session as it is.
     pub async fn turn(&self, ending: bool) -> Turn {
+        self.settled().await;
+        self.next_turn(ending).await
+    }
+
+    /// The same without waiting for a transaction that was left: for who aborts that.
+    pub(crate) async fn next_turn(&self, ending: bool) -> Turn {
         loop {
             let over = self.0.over.notified();
             if let Some(turn) = self.try_turn(ending) {
@@ -108,6 +133,55 @@ impl SharedSession {
     /// Dropping it leaves the session as it is.
     pub async fn idle(&self) {
         self.turn(false).await.give_up();
+    }
+
+    /// Waits until a transaction that was left has been aborted.
+    ///
+    /// # Cancel safety
+    /// Dropping it leaves the session as it is.
+    pub async fn settled(&self) {
+        if !self.lock().leaving {
+            return;
+        }
+        let settled = async {
+            loop {
+                let over = self.0.over.notified();
+                if !self.lock().leaving {
+                    return;
+                }
+                over.await;
+            }
+        };
+        if tokio::time::timeout(LEAVING_LIMIT, settled).await.is_err() {
+            self.left_transaction();
+        }
+    }
+
+    /// Whether operations belong to a transaction now.
+    pub fn in_transaction(&self) -> bool {
+        let inner = self.lock();
+        inner.state.transaction.is_active() && !inner.leaving
+    }
+
+    /// Leaves the active transaction, which somebody is to abort, and to call [`left_transaction`](Self::left_transaction)
+    /// then. False when there is none.
+    pub(crate) fn leave_transaction(&self) -> bool {
+        let mut inner = self.lock();
+        let leaves = inner.state.transaction.is_active() && !inner.leaving;
+        inner.leaving |= leaves;
+        leaves
+    }
+
+    /// The transaction that was left has been aborted, or will be by the server itself.
+    pub(crate) fn left_transaction(&self) {
+        let mut inner = self.lock();
+        if std::mem::take(&mut inner.leaving) {
+            // It has no effect when the command was sent.
+            let _ending = inner.state.transaction.abort();
+        }
+        inner.release_if_ended();
+        drop(inner);
+        self.0.over.notify_waiters();
     }
 
     fn try_turn(&self, ending: bool) -> Option<Turn> {
@@ -165,11 +239,13 @@ impl SharedSession {
 
     /// Ends the session. Its server session goes back to the pool, at once or when the attempt under way has ended.
     pub fn end(&self) {
-        self.unpin();
         let mut inner = self.lock();
         inner.ended = true;
-        if inner.user == User::Nobody {
-            inner.release();
+        inner.release_if_ended();
+        let leaving = inner.leaving;
+        drop(inner);
+        if !leaving {
+            self.unpin();
         }
     }
 
@@ -205,6 +281,13 @@ impl User {
 }
 
 impl Inner {
+    /// Gives the server session back to the pool once the session has ended and nothing is done in it.
+    fn release_if_ended(&mut self) {
+        if self.ended && !self.leaving && self.user == User::Nobody {
+            self.release();
+        }
+    }
+
     /// Gives the server session back to the pool.
     fn release(&mut self) {
         if let (Some(mut home), Some(server)) = (self.home.take(), self.state.end()) {
@@ -233,6 +316,11 @@ impl Turn {
             inner.user = User::Waiting { turn: self.number, leased: true };
         }
         lease
+    }
+
+    /// Gives the attempt up when it is dropped.
+    pub fn attempting(&self) -> Attempting {
+        Attempting(self.clone())
     }
 
     /// The caller has gone. If no connection has taken up the attempt, it is not made, and the session is free;
@@ -300,9 +388,7 @@ impl Turn {
             inner.pinned = Some(bound);
         }
         inner.user = User::Nobody;
-        if inner.ended {
-            inner.release();
-        }
+        inner.release_if_ended();
         drop(inner);
         self.session.0.over.notify_waiters();
         drop(lease);

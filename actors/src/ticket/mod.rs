@@ -31,7 +31,7 @@ use tokio::sync::oneshot;
 pub(crate) use self::session::SessionHome;
 pub use self::{
     answer::{Answer, Pending, Reply, Setback, Unanswered},
-    explicit::{SessionMark, SharedSession, Turn},
+    explicit::{Attempting, SessionMark, SharedSession, Turn},
     lease::{ConnectionInfo, Lease},
     operation::{Limits, Operation, SessionUse},
     session::HeldSession,
