@@ -22,6 +22,15 @@ fn assert_refused(outcome: Result<Client>, option: &str, feature: &str) {
     assert!(text.contains(option) && text.contains(feature), "\"{option}\" and \"{feature}\" are not both in: {text}");
 }
 
+/// Cargo adds features up over a whole build: a dev-dependency may turn on what the command line left off.
+#[test]
+fn a_build_that_is_said_to_be_lean_is() {
+    if std::env::var_os("MONGO_ACTORS_LEAN").is_some() {
+        let found = [cfg!(feature = "tls"), cfg!(feature = "dns-resolver"), cfg!(feature = "aws-auth")];
+        assert_eq!(found, [false; 3]);
+    }
+}
+
 #[tokio::test]
 async fn encryption_is_refused_by_name_or_done() {
     let uri = "mongodb://localhost:1/?tls=true&tlsInsecure=true";
