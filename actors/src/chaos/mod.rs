@@ -3,7 +3,7 @@
 //! Accepts: plans and orders, from [`ChaosControl`]; sites that are reached, from the runtime and from transports.
 //! Sends: faults back to where they are due; each firing to the log, to listeners and into the recording.
 //! Owns: the armed plan, the orders, the partitions, the recording.
-//! Invariant: without a plan, an order or a partition, a site costs one relaxed load.
+//! Invariant: without a plan, an order or a partition, nothing fails, and no site takes a lock.
 //! If it dies: it is no actor; a plan ends by its time, by its guard, or by the kill switch.
 
 mod classes;

@@ -58,6 +58,8 @@ pub(crate) struct SupervisorActor {
     crashes: CrashRecord,
     /// When the tree was last brought back after a pause, and how long the next pause will be.
     recovery: (Option<Instant>, Duration),
+    /// Whether the client's parent has been asked what becomes of a tree that is down, and has not decided.
+    is_asked: bool,
     /// Who waits for the end, once the client closes. Survives a crash, as does all that counts.
     closing: Option<Vec<Token>>,
 }
@@ -81,6 +83,7 @@ impl SupervisorActor {
             births: 0,
             crashes,
             recovery: (None, FIRST_RETRY),
+            is_asked: false,
             closing: None,
         }
     }
@@ -116,6 +119,7 @@ impl SupervisorActor {
         shared.status.store(Arc::new(Status::Open));
         shared.grown.notify();
         self.tree = Some(Tree { topology, sessions, reaper, first_tag });
+        self.is_asked = false;
         ctx.set_deadline(None);
         shared.registry.tell(SupervisionEvent::TreeUp);
     }
@@ -148,7 +152,7 @@ impl SupervisorActor {
         match self.plan.shared.settings.parent.clone() {
             Some(parent) => {
                 self.down(cause.clone(), None);
-                // Should nobody decide.
+                self.is_asked = true;
                 ctx.set_deadline(Some(now + DECISION));
                 let (supervisor, births) = (ctx.address(), self.births);
                 let decide = move |decision| supervisor.do_send(Decided { decision, births });
@@ -171,6 +175,7 @@ impl SupervisorActor {
     }
 
     fn decided(&mut self, decision: Decision, ctx: &mut Context<Self>) {
+        self.is_asked = false;
         let now = clock::now();
         let pause = match decision {
             Decision::Restart => return self.grow(ctx),
@@ -326,8 +331,12 @@ impl Supervised for SupervisorActor {
 
 impl SupervisedActor for SupervisorActor {
     fn deadline_reached(&mut self, ctx: &mut Context<Self>) {
-        if self.tree.is_none() && self.closing.is_none() {
-            self.grow(ctx);
+        if self.tree.is_some() || self.closing.is_some() {
+            return;
+        }
+        match self.is_asked {
+            true => self.decided(Decision::AsUsual, ctx),
+            false => self.grow(ctx),
         }
     }
 
@@ -374,7 +383,7 @@ impl Handler<Decided> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, Decided { decision, births }: Decided, ctx: &mut Context<Self>) {
-        if self.tree.is_none() && self.births == births && self.closing.is_none() {
+        if self.is_asked && self.births == births && self.closing.is_none() {
             self.decided(decision, ctx);
         }
     }

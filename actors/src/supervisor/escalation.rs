@@ -1,8 +1,15 @@
 //! What the root of a client's tree asks of the application's actor whose child the client is.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::{Message, Recipient};
+
+use crate::runtime::Death;
 
 /// What is to become of a client whose actors could not be kept alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +24,7 @@ pub enum Decision {
     /// Close the client.
     Close,
     /// Do what a client does that is nobody's child: start them anew after a pause of 1 s, doubled each time up to
-    /// 30 s, unless [`stay_down`](crate::EngineSettings::stay_down) is set.
+    /// 30 s, unless [`stay_down`](crate::EngineSettings::stay_down) is set. A root that has died itself stays down.
     AsUsual,
 }
 
@@ -71,13 +78,17 @@ impl fmt::Debug for Escalation {
 pub struct Parent(Arc<dyn Fn(Escalation) + Send + Sync>);
 
 impl Parent {
-    /// `escalate` is called on a thread of the client's, and must be quick.
+    /// `escalate` is called on a thread of the client's, and must be quick. If it panics, the question is dropped.
     pub fn new(escalate: impl Fn(Escalation) + Send + Sync + 'static) -> Self {
         Self(Arc::new(escalate))
     }
 
+    /// A parent that panics has dropped the question, and so decided it.
     pub(crate) fn escalate(&self, escalation: Escalation) {
-        (self.0)(escalation);
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.0)(escalation))) {
+            let death = Death::from_panic(&*payload);
+            tracing::error!(target: "mongo_actors::supervision", %death, "the client's parent panicked");
+        }
     }
 }
 

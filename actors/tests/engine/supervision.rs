@@ -221,6 +221,34 @@ async fn a_parent_decides_about_a_tree_that_cannot_be_kept_alive() {
 }
 
 #[tokio::test]
+async fn a_parent_that_panics_or_leaves_it_undecided_decides_as_usual() {
+    let (engine, _) = subject(|settings| {
+        settings.restart_budget = RestartBudget::NONE;
+        settings.parent = Some(Parent::new(|_| panic!("on purpose")));
+    })
+    .await;
+    let _firings = engine.chaos().order(FaultOrder::new(Role::Topology, MessageFault::Panic).on("Execute"));
+    drop(run(&engine, ping()).await);
+    persist(&engine, ping()).await;
+    assert_eq!(actors(&engine, Role::Supervisor)[0].restarts, 0, "the root has not suffered from it");
+    engine.close(None).await;
+
+    let (asked, mut questions) = mpsc::unbounded_channel();
+    let (engine, _) = subject(|settings| {
+        settings.restart_budget = RestartBudget::NONE;
+        settings.stay_down = true;
+        settings.parent = Some(Parent::new(move |escalation| drop(asked.send(escalation))));
+    })
+    .await;
+    drop(crash(&engine, &mut questions).await);
+    // A barrier through the supervisor would start it anew: a tree that is down is seen to be so.
+    assert!(matches!(engine.supervision().status, TreeStatus::Down { .. }));
+    engine.restart().await;
+    persist(&engine, ping()).await;
+    engine.close(None).await;
+}
+
+#[tokio::test]
 async fn a_parent_decides_about_a_root_that_died() {
     let (engine, _, mut questions) = child().await;
     let mut firings = engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Kill).on("Restart"));
