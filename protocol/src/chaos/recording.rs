@@ -39,13 +39,12 @@ pub struct Attempt {
 /// Things that are taken and given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum Resource {
     /// A connection that was checked out of its pool.
     Connection,
     /// A server session that is in use.
     Session,
-    /// A cursor that is open on a server.
-    Cursor,
 }
 
 /// What happened while a plan was armed. Can be saved, and replayed.
