@@ -15,6 +15,8 @@ use mongo_actors::{
 };
 use mongo_actors_testkit::{FailPoint, ReplicaSet, Reply, Role, ScriptedServer, Standalone};
 
+use tokio::sync::Notify;
+
 use crate::{commands::Commands, sessions::client_of};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,19 +42,24 @@ async fn client_side_operations_timeout_1_the_commands_of_an_insert_share_its_ti
 
 /// What a pool does, by name.
 #[derive(Default)]
-struct Pool(Mutex<Vec<&'static str>>);
+struct Pool {
+    seen: Mutex<Vec<&'static str>>,
+    more: Notify,
+}
 
 impl Pool {
     fn saw(&self, event: &'static str) {
-        self.0.lock().unwrap().push(event);
+        self.seen.lock().unwrap().push(event);
+        self.more.notify_one();
     }
 
     async fn wait_for(&self, event: &'static str) {
-        let begun = Instant::now();
-        while !self.0.lock().unwrap().contains(&event) {
-            assert!(begun.elapsed() < PATIENCE, "no {event}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let seen = async {
+            while !self.seen.lock().unwrap().contains(&event) {
+                self.more.notified().await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, seen).await.is_ok(), "no {event}");
     }
 }
 
