@@ -7,6 +7,7 @@ use bson::{
     raw::{RawBsonRef, RawElement},
 };
 
+use super::brief;
 use crate::error::CommandError;
 
 /// A reply that cannot be understood.
@@ -29,7 +30,7 @@ pub enum ReplyError {
 
 impl From<bson::error::Error> for ReplyError {
     fn from(error: bson::error::Error) -> Self {
-        Self::Malformed { reason: error.to_string() }
+        Self::Malformed { reason: brief(&error) }
     }
 }
 
