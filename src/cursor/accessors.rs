@@ -1,5 +1,13 @@
 //! What can be asked of every kind of cursor.
 
+use serde::Deserialize;
+
+use super::core::Core;
+use crate::{
+    decode::borrow,
+    error::{Error, Result},
+};
+
 /// Implements it for a cursor with the field `core`.
 macro_rules! accessors {
     ([$($generics:tt)*] $cursor:ty) => {
@@ -42,3 +50,36 @@ macro_rules! accessors {
     };
 }
 pub(super) use accessors;
+
+/// Implements the document at hand for a cursor of `T` with the field `core` and the method `advance`.
+macro_rules! current_document {
+    ($cursor:ident) => {
+        impl<T> $cursor<T> {
+            /// The document that the last [`advance`](Self::advance) stepped to; none before the first and after the
+            /// end.
+            pub fn current(&self) -> Option<&bson::RawDocument> {
+                self.core.current().and_then(|document| bson::RawDocument::from_bytes(document).ok())
+            }
+
+            /// The current document as `T`, which may borrow from it.
+            ///
+            /// # Errors
+            /// [`InvalidOperation`](crate::error::ErrorKind::InvalidOperation) when there is no current document,
+            /// [`Deserialization`](crate::error::ErrorKind::Deserialization) when it does not fit `T`.
+            pub fn deserialize_current<'a>(&'a self) -> crate::error::Result<T>
+            where
+                T: serde::Deserialize<'a>,
+            {
+                crate::cursor::accessors::deserialize_current(&self.core)
+            }
+        }
+    };
+}
+pub(super) use current_document;
+
+pub(super) fn deserialize_current<'a, T: Deserialize<'a>>(core: &'a Core) -> Result<T> {
+    let document = core.current().ok_or_else(|| {
+        Error::invalid_operation("the cursor has no current document: call advance first, and see that it is true")
+    })?;
+    borrow(document, core.codec())
+}
