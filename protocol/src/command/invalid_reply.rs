@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use crate::wire::NotBson;
+
 /// The most characters of what a decoder says: it may quote what the server sent, which has any length.
 const MAX_REASON_LEN: usize = 300;
 
@@ -32,6 +34,12 @@ impl InvalidReply {
 impl From<bson::error::Error> for InvalidReply {
     fn from(error: bson::error::Error) -> Self {
         Self::Malformed { reason: brief(&error) }
+    }
+}
+
+impl From<NotBson> for InvalidReply {
+    fn from(error: NotBson) -> Self {
+        Self::Malformed { reason: error.to_string() }
     }
 }
 

@@ -1,0 +1,8 @@
+//! Faults at random against the driver, and whether it holds what it promises.
+//!
+//! Each run follows from a seed, and ends in a [`RunRecord`]: what was done, what failed on purpose, how the operations
+//! ended, and which promises were broken.
+
+mod record;
+
+pub use record::{Against, FiredFault, RunRecord};
