@@ -231,7 +231,7 @@ impl Engine {
         let backstop = operation.deadline.map(|deadline| tokio::time::sleep_until((deadline + BACKSTOP).into()));
         #[cfg(feature = "chaos")]
         let command = operation.request.name.clone();
-        let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+        let (mut ticket, answer) = Ticket::new(operation, &self.shared);
         prepare(&mut ticket);
         let pending = Pending::new(answer, self.shared.clone(), backstop);
         // Before the ticket is on its way: a fault may have it answered at once.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     change_stream::{ChangeStreamActor, EndStream},
-    reaper::{ReaperActor, Settle},
+    reaper::{ReaperActor, Settle, settle_rest},
     runtime::{
         ActorPath, Address, Birth, Child, Context, CrashRecord, Death, Home, Obituary, Role, SupervisedActor,
         SupervisionEvent, Threads, clock, start, start_with,
@@ -257,6 +257,7 @@ impl Closing {
         let (done, settled) = Token::new();
         self.reaper.do_send(Settle { done: Some(done) });
         briefly(settled).await;
+        briefly(settle_rest(&self.shared)).await;
         self.end_sessions().await;
         let (done, closed) = Token::new();
         self.topology.do_send(CloseTopology { done });
@@ -289,7 +290,7 @@ impl Closing {
             let mut operation = Box::new(Operation::new(request, ReadPreference::primary_preferred().into()));
             operation.session = SessionUse::None;
             operation.deadline = Some(clock::now() + STEP);
-            let (ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+            let (ticket, answer) = Ticket::new(operation, &self.shared);
             self.topology.do_send(Execute(ticket));
             briefly(async { drop(answer.await) }).await;
         }
