@@ -6,7 +6,7 @@ use std::{
 };
 
 use bson::{RawArrayBuf, rawdoc};
-use mongo_actors_engine::{Cause, Engine, KillCursors, Role, SupervisionEvent};
+use mongo_actors_engine::{Cause, Engine, KillCursors, Role, SupervisionEvent, TreeStatus};
 use mongo_actors_protocol::{
     address::ServerAddress,
     chaos::{FaultPlan, MessageFault, Recording, Rule, SocketFault, Violation},
@@ -151,9 +151,7 @@ fn more(cursor: &KillCursors) -> mongo_actors_engine::Operation {
 /// What the recording says of cursors when something was done with one.
 async fn with_cursor(work: impl AsyncFnOnce(&Engine, KillCursors)) -> Result<(), Violation> {
     let Subject { engine, .. } = subject().await;
-    let documents = (0..10).map(|id| rawdoc! { "_id": id }).collect::<RawArrayBuf>();
-    // Another run may have put them there.
-    drop(run(&engine, command("insert", rawdoc! { "insert": "leaks", "documents": documents })).await);
+    furnish(&engine).await;
     let armed = engine.chaos().arm(FaultPlan::new(1)).unwrap();
     let cursor = open_cursor(&engine).await;
     work(&engine, cursor).await;
@@ -205,28 +203,55 @@ async fn a_cursor_is_killed_whatever_happens_to_the_command() {
     ] {
         let what = format!("{rule:?}");
         let Subject { engine, .. } = subject().await;
-        let documents = (0..10).map(|id| rawdoc! { "_id": id }).collect::<RawArrayBuf>();
-        drop(run(&engine, command("insert", rawdoc! { "insert": "leaks", "documents": documents })).await);
+        furnish(&engine).await;
         let cursor = open_cursor(&engine).await;
         let armed = engine.chaos().arm(FaultPlan::new(1).rule(rule.limit(1))).unwrap();
         let id = cursor.cursor_id;
         engine.owe(cursor);
-        let other = crate::engine(&set().await.uri());
-        let end = Instant::now() + Duration::from_secs(20);
-        loop {
-            // As long as it is there, it is refused to this client for its session.
-            let more = command("getMore", rawdoc! { "getMore": id, "collection": "leaks" });
-            let refusal = run(&other, more).await.unwrap_err().failure.cause;
-            if matches!(&refusal, Cause::Command(error) if error.is_cursor_not_found()) {
-                break;
-            }
-            assert!(Instant::now() < end, "{what}: {refusal}");
-            tokio::task::yield_now().await;
-        }
+        expect_gone(id, &what).await;
         engine.close(None).await;
         assert_eq!(armed.disarm().unwrap().firings().len(), 1, "{what}");
-        other.close(None).await;
     }
+}
+
+/// Waits until the server does not know the cursor any more.
+async fn expect_gone(id: i64, what: &str) {
+    let other = crate::engine(&set().await.uri());
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        // As long as it is there, it is refused to this client for its session.
+        let more = command("getMore", rawdoc! { "getMore": id, "collection": "leaks" });
+        let refusal = run(&other, more).await.unwrap_err().failure.cause;
+        if matches!(&refusal, Cause::Command(error) if error.is_cursor_not_found()) {
+            break;
+        }
+        assert!(Instant::now() < end, "{what}: {refusal}");
+        tokio::task::yield_now().await;
+    }
+    other.close(None).await;
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_owed_while_the_root_dies_is_killed_by_the_next_tree() {
+    for round in 0..5 {
+        let Subject { engine, .. } = subject().await;
+        furnish(&engine).await;
+        let cursor = open_cursor(&engine).await;
+        let id = cursor.cursor_id;
+        assert_eq!(engine.chaos().kill(Role::Supervisor, None), 1);
+        engine.owe(cursor);
+        eventually("the tree is down", || matches!(engine.supervision().status, TreeStatus::Down { .. })).await;
+        engine.restart().await;
+        expect_gone(id, &format!("round {round}")).await;
+        engine.close(None).await;
+    }
+}
+
+/// Puts more into the collection than a first batch holds.
+async fn furnish(engine: &Engine) {
+    let documents = (0..10).map(|id| rawdoc! { "_id": id }).collect::<RawArrayBuf>();
+    // Another run may have put them there.
+    drop(run(engine, command("insert", rawdoc! { "insert": "leaks", "documents": documents })).await);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ const FAINT_COLOUR: RGBColor = RGBColor(2, 2, 2);
 const DATA_COLOUR: RGBColor = RGBColor(3, 3, 3);
 
 const SIZE: (u32, u32) = (720, 300);
-const TEXT: (&str, u32) = ("sans-serif", 13);
+const TEXT: (&str, u32) = ("sans-serif", 16);
 
 /// Which share of the times that service was away had ended after how long; none without any.
 pub(super) fn recoveries(summary: &Summary) -> Option<String> {
