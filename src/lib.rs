@@ -77,6 +77,10 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
+
 pub use bson;
 pub use mongo_actors_protocol::{address::ServerAddress, command::Namespace, concern, event};
 
