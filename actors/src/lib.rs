@@ -19,6 +19,8 @@ mod server_monitor;
 mod session_pool;
 mod settings;
 mod shared;
+#[cfg(feature = "simulation")]
+mod simulation;
 mod srv_poller;
 mod summary;
 mod supervisor;
@@ -33,11 +35,15 @@ pub use event_publisher::{Listeners, SupervisionListener};
 pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};
 pub use net::DnsError;
 pub use reaper::KillCursors;
+#[doc(hidden)]
+pub use runtime::{Entropy, clock};
 pub use runtime::{ActorEntry, ActorPath, ActorState, Death, Placement, RestartBudget, Role, SupervisionEvent};
 pub use seedlist::{SeedlistError, resolve_seedlist};
 #[doc(hidden)]
 pub use settings::Conformance;
 pub use settings::{EngineSettings, StartError};
+#[cfg(feature = "simulation")]
+pub use simulation::{Dialer, Dialing, Simulation, Stream, Witness};
 pub use summary::Summary;
 pub use supervisor::{Decision, Escalation, Parent, SupervisionSnapshot, TreeStatus};
 pub use ticket::{
