@@ -27,8 +27,8 @@ use crate::{
     failure::{Cause, EstablishError, Failure},
     reaper::{self, AbandonSession, KillCursors},
     runtime::{
-        ActorEntry, ActorPath, Address, Birth, Child, Death, Entropy, Home, HostThread, Obituary, Outlet, Placement, Role,
-        Threads, Watch, clock, start,
+        ActorEntry, ActorPath, Address, Birth, Child, Death, Entropy, Home, HostThread, Obituary, Outlet, Placement,
+        Role, Threads, Watch, clock, start,
     },
     session_pool::Lend,
     settings::{EngineSettings, StartError},

@@ -9,7 +9,7 @@ use mongo_actors_chaos::{
 
 /// Long enough for a few faults of every kind.
 fn short() -> Scenario {
-    Scenario { faulty_for: Duration::from_secs(8), ..Scenario::default() }
+    Scenario { faulty_for: Duration::from_secs(8), timeout: Duration::from_secs(3), ..Scenario::default() }
 }
 
 fn assert_good(record: &RunRecord) {
@@ -72,7 +72,10 @@ fn noticed(slip: Slip, scenario: Scenario) -> Option<Vec<String>> {
 #[test]
 fn a_server_that_executes_a_retried_write_twice_is_noticed() {
     let violations = noticed(Slip::ForgetsStatements, short()).unwrap();
-    assert!(violations.iter().any(|violation| violation.contains("twice") || violation.contains("E11000")), "{violations:?}");
+    assert!(
+        violations.iter().any(|violation| violation.contains("twice") || violation.contains("E11000")),
+        "{violations:?}"
+    );
 }
 
 #[test]

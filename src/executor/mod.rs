@@ -12,10 +12,7 @@ mod tests;
 mod timeout_tests;
 mod timing;
 
-use std::{
-    borrow::Cow,
-    time::Duration,
-};
+use std::{borrow::Cow, time::Duration};
 
 use bson::RawDocument;
 use mongo_actors_engine::{HeldSession, Lease, Limits, Operation, SessionMark, SessionUse, SharedSession, clock};

@@ -11,10 +11,7 @@ mod start;
 mod tests;
 mod transaction;
 
-use std::{
-    fmt,
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use bson::{RawDocument, RawDocumentBuf, Timestamp};
 use mongo_actors_engine::{SharedSession, clock};

@@ -1,9 +1,6 @@
 //! Running a whole transaction, as often as it takes.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use mongo_actors_engine::{Entropy, clock};
 use mongo_actors_protocol::transaction::{Repetition, TransactionOptions, Verdict};
@@ -132,7 +129,8 @@ impl<'a> StartTransaction<'a> {
         let running = Arc::new(());
         session.limit(budget, Arc::downgrade(&running));
         let repetition = Repetition::new(clock::now(), budget.deadline());
-        let pause = |repetition: &mut Repetition, entropy: &Entropy| repetition.next_attempt(clock::now(), &mut entropy.rng());
+        let pause =
+            |repetition: &mut Repetition, entropy: &Entropy| repetition.next_attempt(clock::now(), &mut entropy.rng());
         let timed = budget.deadline().is_some();
         TransactionAttempts { session, options, timeout, timed, _running: running, repetition, pause, failed: None }
     }

@@ -270,7 +270,9 @@ impl ChangeStreamActor {
         let fault = fault_of(&setback.failure, wire_version);
         let deadline = self.reader.as_ref().and_then(|reader| reader.fetch.budget.deadline());
         let sequel = match effort.purpose {
-            Purpose::More => self.resumption.get_more_failed(&fault, clock::now(), deadline, &mut self.shared.entropy.rng()),
+            Purpose::More => {
+                self.resumption.get_more_failed(&fault, clock::now(), deadline, &mut self.shared.entropy.rng())
+            }
             Purpose::Open => self.resumption.reopening_failed(&fault),
         };
         self.session = setback.session;

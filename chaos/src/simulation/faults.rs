@@ -178,9 +178,8 @@ impl Faults {
             Kind::Hold => sim.release(CLIENT, name),
             Kind::Slow => sim.set_link_max_message_latency(CLIENT, name, NORMAL),
             Kind::Isolate | Kind::Vanish => {
-                let cut_off = |of: usize| {
-                    self.current.iter().any(|(_, other, whom)| *whom == of && isolates(*other, *other))
-                };
+                let cut_off =
+                    |of: usize| self.current.iter().any(|(_, other, whom)| *whom == of && isolates(*other, *other));
                 let mut set = self.set.borrow_mut();
                 (0..self.members).filter(|other| *other != member && !cut_off(*other)).for_each(|other| {
                     set.heal(member, other);

@@ -14,13 +14,18 @@ pub(crate) fn violations(seen: &Seen, truth: &Truth, read: Option<&BTreeMap<i32,
     let mut found = truth.violations.clone();
     let mut times: BTreeMap<i32, u32> = BTreeMap::new();
     truth.inserted.iter().for_each(|id| *times.entry(*id).or_default() += 1);
-    found.extend(times.iter().filter(|(_, times)| **times > 1).map(|(id, times)| {
-        format!("order {id} was inserted {times} times")
-    }));
+    found.extend(
+        times
+            .iter()
+            .filter(|(_, times)| **times > 1)
+            .map(|(id, times)| format!("order {id} was inserted {times} times")),
+    );
     for (id, fate) in &seen.inserts {
         match (fate, times.contains_key(id)) {
             (Fate::Acknowledged, false) => found.push(format!("order {id} was acknowledged, and is lost")),
-            (Fate::Refused, true) => found.push(format!("order {id} is there, although it was reported as not executed")),
+            (Fate::Refused, true) => {
+                found.push(format!("order {id} is there, although it was reported as not executed"))
+            }
             _ => {}
         }
     }

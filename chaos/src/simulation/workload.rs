@@ -140,7 +140,10 @@ impl Application {
             }
         }
         // Whatever is on its way ends by itself.
-        sleep(self.scenario.timeout + GRACE).await;
+        let limit = Instant::now() + self.scenario.timeout + GRACE;
+        while self.seen.borrow().in_flight > 0 && Instant::now() < limit {
+            sleep(Duration::from_millis(50)).await;
+        }
         let in_flight = self.seen.borrow().in_flight;
         if in_flight > 0 {
             self.violation(format!("{in_flight} operations have not ended {GRACE:?} after their timeout"));
@@ -345,7 +348,9 @@ impl Application {
             self.orders().find(doc! {}).read_concern(ReadConcern::majority()).await?.try_collect::<Vec<_>>().await
         };
         match reading.await {
-            Ok(found) => Some(found.into_iter().filter_map(|found| Some((found.get_i32("_id").ok()?, found))).collect()),
+            Ok(found) => {
+                Some(found.into_iter().filter_map(|found| Some((found.get_i32("_id").ok()?, found))).collect())
+            }
             Err(error) => {
                 self.violation(format!("a read failed after everything had healed: {error}"));
                 None

@@ -16,11 +16,21 @@ use super::{
 pub(super) enum Answer {
     Now(Document),
     /// When the entries until `length` are committed, if the member is still primary in `term`.
-    WhenCommitted { reply: Document, wait: Wait, is_retryable: bool },
+    WhenCommitted {
+        reply: Document,
+        wait: Wait,
+        is_retryable: bool,
+    },
     /// When the cursor has something to give, or `within` is over.
-    WhenChanged { cursor: i64, within: Duration },
+    WhenChanged {
+        cursor: i64,
+        within: Duration,
+    },
     /// When the member has come to this cluster time.
-    WhenReached { time: u64, majority: bool },
+    WhenReached {
+        time: u64,
+        majority: bool,
+    },
 }
 
 /// For a majority to have a primary's log.
@@ -50,7 +60,7 @@ impl Set {
     /// Answers a command, except `hello`.
     pub(super) fn answer(&mut self, id: usize, command: &Document) -> Answer {
         let name = command.keys().next().map_or("", String::as_str);
-        if let Ok(seen) = command.get_document("$clusterTime").and_then(|time| Ok(time.get_timestamp("clusterTime")?)) {
+        if let Ok(seen) = command.get_document("$clusterTime").and_then(|time| time.get_timestamp("clusterTime")) {
             let member = &mut self.members[id];
             member.cluster_time = member.cluster_time.max(time_of(seen));
         }
@@ -399,7 +409,9 @@ fn statement(command: &Document, number: i32) -> Option<Statement> {
 }
 
 fn is_majority(command: &Document) -> bool {
-    command.get_document("readConcern").is_ok_and(|concern| concern.get_str("level").is_ok_and(|level| level == "majority"))
+    command
+        .get_document("readConcern")
+        .is_ok_and(|concern| concern.get_str("level").is_ok_and(|level| level == "majority"))
 }
 
 fn namespace_of(command: &Document, name: &str) -> String {

@@ -69,7 +69,8 @@ async fn serve(set: &SharedSet, id: usize, stream: TcpStream) -> io::Result<()> 
 impl Connection<'_> {
     /// Answers at once, or when the topology version is another than the client knows; over and over if it wants that.
     async fn hello(&mut self, message: &Message) -> io::Result<()> {
-        let patience = message.body.get_i64("maxAwaitTimeMS").or_else(|_| message.body.get_i32("maxAwaitTimeMS").map(i64::from));
+        let patience =
+            message.body.get_i64("maxAwaitTimeMS").or_else(|_| message.body.get_i32("maxAwaitTimeMS").map(i64::from));
         let patience = Duration::from_millis(patience.ok().and_then(|millis| u64::try_from(millis).ok()).unwrap_or(0));
         let mut known = message.body.get_document("topologyVersion").ok().cloned();
         let streams = known.is_some() && message.flags & EXHAUST_ALLOWED != 0;
@@ -155,7 +156,8 @@ impl Connection<'_> {
 
     async fn when_changed(&mut self, cursor: i64, command: &Document, within: Duration) -> Document {
         let until = Instant::now() + within;
-        let size = command.get_i32("batchSize").ok().and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
+        let size =
+            command.get_i32("batchSize").ok().and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
         loop {
             let in_time = self.changed(until).await;
             let more = self.set.borrow_mut().more(self.id, cursor, size.unwrap_or(usize::MAX));

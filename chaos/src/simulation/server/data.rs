@@ -12,10 +12,19 @@ pub(super) type Namespace = String;
 pub(super) enum Change {
     /// Nothing: a new primary's first word.
     Nothing,
-    Insert { namespace: Namespace, document: Document },
+    Insert {
+        namespace: Namespace,
+        document: Document,
+    },
     /// The document as it is afterwards.
-    Replace { namespace: Namespace, document: Document },
-    Delete { namespace: Namespace, id: Bson },
+    Replace {
+        namespace: Namespace,
+        document: Document,
+    },
+    Delete {
+        namespace: Namespace,
+        id: Bson,
+    },
 }
 
 /// One statement of a write that may be retried.

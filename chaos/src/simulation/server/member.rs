@@ -24,12 +24,24 @@ pub(super) enum Part {
 #[derive(Clone, Debug)]
 pub(super) enum Word {
     /// A candidate asks for a vote.
-    VoteFor { last: (u64, usize) },
-    Vote { granted: bool },
+    VoteFor {
+        last: (u64, usize),
+    },
+    Vote {
+        granted: bool,
+    },
     /// The primary's log from `from` on, behind an entry of the term `behind`.
-    Append { from: usize, behind: u64, entries: Vec<Entry>, committed: usize },
+    Append {
+        from: usize,
+        behind: u64,
+        entries: Vec<Entry>,
+        committed: usize,
+    },
     /// How much of the primary's log is here, or where to go on instead.
-    Appended { matches: bool, length: usize },
+    Appended {
+        matches: bool,
+        length: usize,
+    },
 }
 
 pub(super) struct Member {

@@ -103,10 +103,6 @@ impl Set {
         primaries.max_by_key(|(_, member)| member.term).map(|(id, _)| id)
     }
 
-    pub(crate) fn is_up(&self, member: usize) -> bool {
-        self.members[member].is_up
-    }
-
     pub(crate) fn cut(&mut self, a: usize, b: usize) {
         self.cut.insert((a.min(b), a.max(b)));
     }
@@ -166,9 +162,8 @@ impl Set {
         let member = &self.members[id];
         match member.part {
             Part::Primary => {
-                let answering = (0..self.members.len()).filter(|other| {
-                    *other == id || now.saturating_sub(member.answered[*other]) < LONELINESS
-                });
+                let answering = (0..self.members.len())
+                    .filter(|other| *other == id || now.saturating_sub(member.answered[*other]) < LONELINESS);
                 if answering.count() < self.majority() {
                     self.follow(id, None);
                 } else if now - member.last_beat >= BEAT {

@@ -33,9 +33,15 @@ fn time_of_token(token: &Document) -> Option<u64> {
 /// What a cursor has still to give.
 #[derive(Clone, Debug)]
 pub(super) enum Cursor {
-    Documents { namespace: String, rest: VecDeque<Document> },
+    Documents {
+        namespace: String,
+        rest: VecDeque<Document>,
+    },
     /// The committed inserts of a collection, behind a cluster time.
-    Changes { namespace: String, behind: u64 },
+    Changes {
+        namespace: String,
+        behind: u64,
+    },
 }
 
 impl Cursor {
