@@ -224,12 +224,12 @@ impl Engine {
     }
 
     /// Makes the first attempt of an operation.
-    pub fn execute(&self, operation: Operation) -> Pending {
-        self.send(operation, |_| {})
+    pub fn execute(&self, operation: impl Into<Box<Operation>>) -> Pending {
+        self.send(operation.into(), |_| {})
     }
 
     /// Executes an operation in a session, or on a connection, that is held already: a cursor's next batch.
-    pub fn execute_in(&self, operation: Operation, session: Option<HeldSession>, lease: Option<Lease>) -> Pending {
+    pub fn execute_in(&self, operation: Box<Operation>, session: Option<HeldSession>, lease: Option<Lease>) -> Pending {
         self.send(operation, |ticket| {
             ticket.session = session;
             ticket.lease = lease;
@@ -248,7 +248,7 @@ impl Engine {
         })
     }
 
-    fn send(&self, operation: Operation, prepare: impl FnOnce(&mut Ticket)) -> Pending {
+    fn send(&self, operation: Box<Operation>, prepare: impl FnOnce(&mut Ticket)) -> Pending {
         let backstop = operation.deadline.map(|deadline| tokio::time::sleep_until((deadline + BACKSTOP).into()));
         #[cfg(feature = "chaos")]
         let command = operation.request.name.clone();

@@ -70,7 +70,7 @@ struct Own {
 /// An operation that is ready to be executed.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) operation: Operation,
+    pub(crate) operation: Box<Operation>,
     pub(crate) retry: retry::Operation,
     pub(crate) budget: Budget,
     /// What it means for the cursor that it opens.
@@ -281,7 +281,7 @@ impl<'a> Call<'a> {
             retry::Operation::WRITE if !acknowledged => retry::Operation::PLAIN_WRITE,
             retry => retry,
         };
-        let mut operation = Operation::new(request, properties.criteria.resolve(self.selection_criteria));
+        let mut operation = Box::new(Operation::new(request, properties.criteria.resolve(self.selection_criteria)));
         operation.read_concern = (properties.read_concern == ReadConcernUse::Full
             && !self.read_concern.is_server_default())
         .then(|| self.read_concern.clone());
@@ -308,7 +308,7 @@ impl<'a> Call<'a> {
             Criteria::Writable => SelectionCriteria::Writable,
             _ => self.criteria_in_transaction(session)?,
         };
-        let operation = Operation::new(request, criteria);
+        let operation = Box::new(Operation::new(request, criteria));
         Ok(Prepared::new(operation, properties.retry.in_transaction(), properties))
     }
 
@@ -333,7 +333,7 @@ impl<'a> Call<'a> {
 }
 
 impl Prepared {
-    fn new(operation: Operation, retry: retry::Operation, properties: &Properties) -> Self {
+    fn new(operation: Box<Operation>, retry: retry::Operation, properties: &Properties) -> Self {
         let missing_namespace_is_success = properties.missing_namespace_is_success;
         let (budget, timing) = (Budget::Unset, Timing::default());
         Self { operation, retry, budget, timing, session: None, missing_namespace_is_success }
@@ -351,7 +351,8 @@ impl Prepared {
 
     /// The same operation with another part of its documents, split by `limits`.
     pub(crate) fn with_request(&self, request: Request, limits: Limits) -> Self {
-        let operation = Operation { request, limits: Some(limits), ..self.operation.clone() };
+        let mut operation = self.operation.clone();
+        (operation.request, operation.limits) = (request, Some(limits));
         let &Self { retry, budget, timing, missing_namespace_is_success, .. } = self;
         Self { operation, retry, budget, timing, session: self.session.clone(), missing_namespace_is_success }
     }
@@ -380,7 +381,7 @@ impl Prepared {
         operation_id: i64,
         session: Option<SharedSession>,
     ) -> Self {
-        let mut operation = Operation::new(request, SelectionCriteria::Address(server.clone()));
+        let mut operation = Box::new(Operation::new(request, SelectionCriteria::Address(server.clone())));
         operation.max_time = properties.max_time;
         operation.exhaust = properties.exhaust;
         operation.deadline = budget.deadline();

@@ -79,7 +79,7 @@ impl Drop for Whole {
 pub(super) async fn run(
     client: &Client,
     facts: Facts,
-    mut operation: Operation,
+    mut operation: Box<Operation>,
     session: &SharedSession,
     pin: &mut Option<Lease>,
 ) -> Result<Ended> {

@@ -146,7 +146,7 @@ impl ChangeStreamActor {
     fn command(
         &mut self,
         purpose: Purpose,
-        mut operation: Operation,
+        mut operation: Box<Operation>,
         session: Option<HeldSession>,
         lease: Option<Lease>,
         ctx: &mut Context<Self>,

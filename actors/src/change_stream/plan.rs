@@ -28,7 +28,7 @@ pub struct ChangeStreamPlan {
     pub options: ChangeStreamOptions,
     /// The command that opens it, with all that is resolved about its execution. Opened anew, it is the same but for
     /// the place where it starts.
-    pub operation: Operation,
+    pub operation: Box<Operation>,
     /// The application's session that it runs in.
     pub session: Option<SharedSession>,
     /// The retry rules of that command.
@@ -41,13 +41,15 @@ pub struct ChangeStreamPlan {
 
 impl ChangeStreamPlan {
     /// The `aggregate` that opens a cursor at `start`.
-    pub(super) fn open(&self, start: &Start) -> Result<Operation, EncodeError> {
+    pub(super) fn open(&self, start: &Start) -> Result<Box<Operation>, EncodeError> {
         let watch = Watch { watched: &self.watched, pipeline: &self.pipeline, options: &self.options, start };
-        Ok(Operation { request: watch.request()?, ..self.operation.clone() })
+        let mut operation = self.operation.clone();
+        operation.request = watch.request()?;
+        Ok(operation)
     }
 
     /// The `getMore` for the next batch.
-    pub(super) fn more(&self, cursor: &OpenCursor) -> Result<Operation, EncodeError> {
+    pub(super) fn more(&self, cursor: &OpenCursor) -> Result<Box<Operation>, EncodeError> {
         let options = &self.options;
         let knows_comment = cursor.connection.max_wire_version >= GetMore::COMMENT_WIRE_VERSION;
         let namespace: &Namespace = &cursor.namespace;
@@ -59,7 +61,8 @@ impl ChangeStreamPlan {
             comment: options.comment.as_ref().filter(|_| knows_comment),
             exhaust: false,
         };
-        let mut operation = Operation::new(command.request()?, SelectionCriteria::Address((*cursor.server).clone()));
+        let mut operation =
+            Box::new(Operation::new(command.request()?, SelectionCriteria::Address((*cursor.server).clone())));
         operation.max_time = options.max_await_time;
         operation.operation_id = self.operation.operation_id;
         operation.span = self.operation.span.clone();

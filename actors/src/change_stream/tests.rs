@@ -82,7 +82,7 @@ fn watch(engine: &Engine) -> ChangeStreamHandle {
     let watched = Watched::Collection(Namespace::new("db", "c"));
     let options = ChangeStreamOptions::default();
     let command = Watch { watched: &watched, pipeline: &[], options: &options, start: &Start::AsGiven };
-    let operation = Operation::new(command.request().unwrap(), ReadPreference::Primary.into());
+    let operation = Box::new(Operation::new(command.request().unwrap(), ReadPreference::Primary.into()));
     engine.watch(ChangeStreamPlan {
         session: None,
         watched,

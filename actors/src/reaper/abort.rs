@@ -44,16 +44,20 @@ async fn abort(shared: &Arc<Shared>, session: &SharedSession, deadline: Instant)
     }
 }
 
-fn operation(session: &SharedSession, deadline: Instant) -> Option<Operation> {
+fn operation(session: &SharedSession, deadline: Instant) -> Option<Box<Operation>> {
     let request = AbortTransaction.request().ok()?;
-    let mut operation = Operation::new(request, SelectionCriteria::Writable);
+    let mut operation = Box::new(Operation::new(request, SelectionCriteria::Writable));
     operation.retryability = Retryability::Write;
     operation.write_concern = session.with(|state| state.transaction.options().write_concern.clone());
     operation.deadline = Some(deadline);
     Some(operation)
 }
 
-async fn attempt(shared: &Arc<Shared>, session: &SharedSession, mut operation: Operation) -> Result<(), Box<Setback>> {
+async fn attempt(
+    shared: &Arc<Shared>,
+    session: &SharedSession,
+    mut operation: Box<Operation>,
+) -> Result<(), Box<Setback>> {
     let turn = session.next_turn(true).await;
     let lease: Option<Lease> = turn.take_pinned();
     let pinned = session.with(|state| state.transaction.pinned().cloned());

@@ -73,11 +73,11 @@ impl KillCursors {
     }
 
     /// The operation that pays the debt; none if it cannot be expressed. `patience` counts where there is no timeout.
-    pub(crate) fn operation(&self, now: Instant, patience: Duration) -> Option<Operation> {
+    pub(crate) fn operation(&self, now: Instant, patience: Duration) -> Option<Box<Operation>> {
         let namespace = Namespace::new(self.database.clone(), self.collection.clone());
         let ids = [self.cursor_id];
         let request = command::KillCursors { namespace: &namespace, cursors: &ids }.request().ok()?;
-        let mut operation = Operation::new(request, SelectionCriteria::Address((*self.server).clone()));
+        let mut operation = Box::new(Operation::new(request, SelectionCriteria::Address((*self.server).clone())));
         let timeout = self.timeout.filter(|timeout| !timeout.is_zero());
         operation.deadline = Some(now + timeout.unwrap_or(patience));
         operation.timed = self.timeout.is_some();

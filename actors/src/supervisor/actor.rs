@@ -286,7 +286,7 @@ impl Closing {
             ids.into_iter().for_each(|id| array.push(id));
             let body = rawdoc! { "endSessions": array };
             let request = Request::new("endSessions", "admin".into(), body);
-            let mut operation = Operation::new(request, ReadPreference::primary_preferred().into());
+            let mut operation = Box::new(Operation::new(request, ReadPreference::primary_preferred().into()));
             operation.session = SessionUse::None;
             operation.deadline = Some(clock::now() + STEP);
             let (ticket, answer) = Ticket::new(operation, self.shared.gate.enter());

@@ -46,7 +46,7 @@ pub struct Setback {
     /// Why it failed, where, and how far it had come.
     pub failure: Failure,
     /// The operation, encoded as it was.
-    pub operation: Operation,
+    pub operation: Box<Operation>,
     /// The server session that every further attempt must use.
     pub session: Option<HeldSession>,
     /// The transaction number that every further attempt must use.

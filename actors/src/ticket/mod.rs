@@ -57,7 +57,7 @@ pub(crate) struct Ticket(Option<Box<Slip>>);
 #[derive(Debug)]
 pub(crate) struct Slip {
     /// What is asked for.
-    pub operation: Operation,
+    pub operation: Box<Operation>,
     /// Servers on which earlier attempts failed: used only when there is no other.
     pub deprioritized: Vec<ServerAddress>,
     /// The server session, once the operation has one of its own: see [`SessionUse`].
@@ -82,7 +82,7 @@ pub(crate) struct Slip {
 
 impl Ticket {
     /// A ticket for one attempt of `operation`, and where its answer will come.
-    pub(crate) fn new(operation: Operation, pass: GatePass) -> (Self, oneshot::Receiver<Answer>) {
+    pub(crate) fn new(operation: Box<Operation>, pass: GatePass) -> (Self, oneshot::Receiver<Answer>) {
         let (reply, answer) = oneshot::channel();
         let slip = Slip {
             operation,

@@ -149,7 +149,7 @@ fn a_caller_who_hears_of_a_failure_finds_the_topology_updated() {
         scene.report(FIRST_MONITOR);
         scene.settled().await;
         let request = Request::new("ping", "db".into(), rawdoc! { "ping": 1 });
-        let operation = Operation::new(request, ReadPreference::Primary.into());
+        let operation = Box::new(Operation::new(request, ReadPreference::Primary.into()));
         let (mut ticket, answer) = Ticket::new(operation, scene.shared.gate.enter());
         ticket.stage = Stage::Written;
         let failure = ServerFailure {

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use bson::{RawArray, RawDocument, raw::RawBsonRef};
+use bson::{RawDocument, raw::RawBsonRef};
 use bytes::Bytes;
 
 use super::{InvalidReply, Namespace, reply::integer};
-use crate::wire::ReplyBody;
+use crate::wire::{Field, Fields, ReplyBody};
 
 /// The cursor of a reply, read in place.
 ///
@@ -24,8 +24,8 @@ pub struct CursorReply<'a> {
     pub id: i64,
     /// Full name of the collection that `getMore` and `killCursors` must name. May differ from the one first asked.
     pub namespace: &'a str,
-    /// The documents of `firstBatch` or `nextBatch`.
-    pub batch: &'a RawArray,
+    /// `firstBatch` or `nextBatch`: the documents are the values, the keys mean nothing.
+    pub batch: &'a RawDocument,
     /// Where a change stream can resume when the batch is used up.
     pub post_batch_resume_token: Option<&'a RawDocument>,
     /// Whether shards that are down are missing from the results (`allowPartialResults`).
@@ -38,20 +38,20 @@ impl<'a> CursorReply<'a> {
     /// # Errors
     /// [`InvalidReply`] when there is none, or it lacks its id or batch.
     pub fn read(reply: &'a RawDocument) -> Result<Self, InvalidReply> {
-        let cursor = match reply.get("cursor")? {
-            Some(RawBsonRef::Document(cursor)) => cursor,
-            _ => return Err(InvalidReply::missing("cursor")),
-        };
+        let cursor = field(reply, b"cursor")?.map(|field| field.document()).transpose()?.flatten();
+        let cursor = cursor.ok_or(InvalidReply::missing("cursor"))?;
         let (mut id, mut batch) = (None, None);
         let (mut namespace, mut post_batch_resume_token, mut partial_results_returned) = ("", None, false);
-        for element in cursor.iter_elements() {
-            let element = element?;
-            match element.key().as_str() {
-                "id" => id = integer(element.value()?),
-                "ns" => namespace = element.value()?.as_str().unwrap_or_default(),
-                "firstBatch" | "nextBatch" => batch = element.value()?.as_array(),
-                "postBatchResumeToken" => post_batch_resume_token = element.value()?.as_document(),
-                "partialResultsReturned" => partial_results_returned = element.value()?.as_bool().unwrap_or_default(),
+        for field in Fields::of(cursor) {
+            let field = field?;
+            match field.key {
+                b"id" => id = field.scalar().and_then(integer),
+                b"ns" => namespace = field.str().unwrap_or_default(),
+                b"firstBatch" | b"nextBatch" => batch = field.array()?,
+                b"postBatchResumeToken" => post_batch_resume_token = field.document()?,
+                b"partialResultsReturned" => {
+                    partial_results_returned = field.scalar() == Some(RawBsonRef::Boolean(true))
+                }
                 _ => {}
             }
         }
@@ -65,11 +65,8 @@ impl<'a> CursorReply<'a> {
     /// # Errors
     /// [`InvalidReply`] when it is not a document.
     pub fn first(&self) -> Result<Option<&'a RawDocument>, InvalidReply> {
-        match self.batch.get(0)? {
-            None => Ok(None),
-            Some(RawBsonRef::Document(document)) => Ok(Some(document)),
-            Some(_) => Err(InvalidReply::missing("a document in the batch")),
-        }
+        let Some(first) = Fields::of(self.batch).next().transpose()? else { return Ok(None) };
+        first.document()?.map(Some).ok_or(InvalidReply::missing("a document in the batch"))
     }
 
     /// The batch as documents that are handed out one by one, sharing the memory of `body`, which this was read from.
@@ -77,8 +74,7 @@ impl<'a> CursorReply<'a> {
     /// # Errors
     /// [`InvalidReply`] when this was read from another body.
     pub fn documents(&self, body: &ReplyBody) -> Result<Batch, InvalidReply> {
-        let array = RawDocument::from_bytes(self.batch.as_bytes())?;
-        Batch::new(body.slice_of(array).ok_or(InvalidReply::missing("the batch"))?)
+        Batch::new(body.slice_of(self.batch).ok_or(InvalidReply::missing("the batch"))?)
     }
 
     /// The namespace in its two parts, for the next `getMore`.
@@ -88,6 +84,12 @@ impl<'a> CursorReply<'a> {
     pub fn namespace(&self) -> Result<Namespace, InvalidReply> {
         self.namespace.parse().map_err(|_| InvalidReply::missing("cursor.ns"))
     }
+}
+
+/// The field of that name.
+fn field<'a>(document: &'a RawDocument, key: &[u8]) -> Result<Option<Field<'a>>, InvalidReply> {
+    let found = Fields::of(document).find(|field| field.as_ref().map_or(true, |field| field.key == key));
+    Ok(found.transpose()?)
 }
 
 /// The documents of one batch, handed out one after the other without copying.

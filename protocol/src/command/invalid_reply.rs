@@ -1,5 +1,7 @@
 //! Replies that lack what their command promises.
 
+use crate::wire::NotBson;
+
 /// A successful reply that lacks what its command promises.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -26,6 +28,12 @@ impl InvalidReply {
 
 impl From<bson::error::Error> for InvalidReply {
     fn from(error: bson::error::Error) -> Self {
+        Self::Malformed { reason: error.to_string() }
+    }
+}
+
+impl From<NotBson> for InvalidReply {
+    fn from(error: NotBson) -> Self {
         Self::Malformed { reason: error.to_string() }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use bson::{
-    RawArray, RawDocument, Timestamp,
-    raw::{RawBsonRef, RawElement},
-};
+use bson::{RawDocument, Timestamp, raw::RawBsonRef};
 
-use crate::error::CommandError;
+use crate::{
+    error::CommandError,
+    wire::{Field, Fields, NotBson},
+};
 
 /// A reply that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,12 @@ pub enum ReplyError {
 
 impl From<bson::error::Error> for ReplyError {
     fn from(error: bson::error::Error) -> Self {
+        Self::Malformed { reason: error.to_string() }
+    }
+}
+
+impl From<NotBson> for ReplyError {
+    fn from(error: NotBson) -> Self {
         Self::Malformed { reason: error.to_string() }
     }
 }
@@ -57,8 +63,8 @@ pub struct Envelope<'a> {
     pub code_name: Option<&'a str>,
     /// The error's text, with invalid UTF-8 replaced.
     pub errmsg: Option<Cow<'a, str>>,
-    /// `errorLabels`; see [`Envelope::labels`].
-    pub error_labels: Option<&'a RawArray>,
+    /// `errorLabels`, whose values are the labels; see [`Envelope::labels`].
+    pub error_labels: Option<&'a RawDocument>,
     /// `writeConcernError`.
     pub write_concern_error: Option<&'a RawDocument>,
     /// Whether `writeErrors` has at least one element.
@@ -87,16 +93,16 @@ impl<'a> Envelope<'a> {
     pub fn read(reply: &'a RawDocument) -> Result<Self, ReplyError> {
         let mut envelope = Self::default();
         let mut ok = None;
-        for element in reply.iter_elements() {
-            let element = element?;
-            match element.key().as_str() {
-                "ok" => ok = Some(truth(element.value()?).ok_or(ReplyError::InvalidOk)?),
+        for field in Fields::of(reply) {
+            let field = field?;
+            match field.key {
+                b"ok" => ok = Some(field.scalar().and_then(truth).ok_or(ReplyError::InvalidOk)?),
                 // The way failures were reported before there were command replies.
-                "$err" => {
+                b"$err" => {
                     ok = Some(false);
-                    envelope.errmsg = text(&element);
+                    envelope.errmsg = field.lossy();
                 }
-                _ => envelope.take(&element)?,
+                _ => envelope.take(&field)?,
             }
         }
         envelope.ok = ok.ok_or(ReplyError::MissingOk)?;
@@ -105,11 +111,7 @@ impl<'a> Envelope<'a> {
 
     /// The error labels. Elements that are not strings are left out.
     pub fn labels(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.error_labels
-            .into_iter()
-            .flat_map(RawArray::iter_elements)
-            .map_while(Result::ok)
-            .filter_map(|element| element.value().ok().and_then(RawBsonRef::as_str))
+        self.error_labels.into_iter().flat_map(Fields::of).map_while(Result::ok).filter_map(|label| label.str())
     }
 
     /// Whether the server attached `label`.
@@ -133,43 +135,43 @@ impl<'a> Envelope<'a> {
         Some(error)
     }
 
-    fn take(&mut self, element: &RawElement<'a>) -> Result<(), ReplyError> {
-        match element.key().as_str() {
-            "cursor" => self.read_cursor(element)?,
-            "operationTime" => self.operation_time = element.value()?.as_timestamp(),
-            "$clusterTime" => self.cluster_time = element.value()?.as_document(),
-            "topologyVersion" => self.topology_version = element.value()?.as_document(),
-            "recoveryToken" => self.recovery_token = element.value()?.as_document(),
-            "atClusterTime" => self.at_cluster_time = element.value()?.as_timestamp(),
-            "code" => self.code = integer(element.value()?).and_then(|code| i32::try_from(code).ok()),
-            "codeName" => self.code_name = element.value().ok().and_then(RawBsonRef::as_str),
-            "errmsg" => self.errmsg = text(element),
-            "errorLabels" => self.error_labels = element.value()?.as_array(),
-            "writeConcernError" => self.write_concern_error = element.value()?.as_document(),
-            "writeErrors" => self.has_write_errors = element.value()?.as_array().is_some_and(|list| !list.is_empty()),
-            "baseBackoffMS" => {
-                self.base_backoff = integer(element.value()?)
-                    .and_then(|millis| u64::try_from(millis).ok())
-                    .filter(|millis| *millis > 0)
-                    .map(Duration::from_millis);
-            }
+    fn take(&mut self, field: &Field<'a>) -> Result<(), ReplyError> {
+        match field.key {
+            b"cursor" => self.read_cursor(field)?,
+            b"operationTime" => self.operation_time = field.timestamp(),
+            b"$clusterTime" => self.cluster_time = field.document()?,
+            b"topologyVersion" => self.topology_version = field.document()?,
+            b"recoveryToken" => self.recovery_token = field.document()?,
+            b"atClusterTime" => self.at_cluster_time = field.timestamp(),
+            b"code" => self.code = field.scalar().and_then(integer).and_then(|code| i32::try_from(code).ok()),
+            b"codeName" => self.code_name = field.str(),
+            b"errmsg" => self.errmsg = field.lossy(),
+            b"errorLabels" => self.error_labels = field.array()?,
+            b"writeConcernError" => self.write_concern_error = field.document()?,
+            b"writeErrors" => self.has_write_errors = field.array()?.is_some_and(|list| !list.is_empty()),
+            b"baseBackoffMS" => self.base_backoff = backoff(field),
             _ => {}
         }
         Ok(())
     }
 
-    fn read_cursor(&mut self, cursor: &RawElement<'a>) -> Result<(), ReplyError> {
-        let Some(cursor) = cursor.value()?.as_document() else { return Ok(()) };
-        for element in cursor.iter_elements() {
-            let element = element?;
-            match element.key().as_str() {
-                "id" => self.cursor_id = integer(element.value()?).unwrap_or(0),
-                "atClusterTime" => self.at_cluster_time = element.value()?.as_timestamp(),
+    fn read_cursor(&mut self, cursor: &Field<'a>) -> Result<(), ReplyError> {
+        for field in cursor.document()?.into_iter().flat_map(Fields::of) {
+            let field = field?;
+            match field.key {
+                b"id" => self.cursor_id = field.scalar().and_then(integer).unwrap_or(0),
+                b"atClusterTime" => self.at_cluster_time = field.timestamp(),
                 _ => {}
             }
         }
         Ok(())
     }
+}
+
+/// A number of milliseconds, when it is positive.
+fn backoff(field: &Field<'_>) -> Option<Duration> {
+    let millis = u64::try_from(field.scalar().and_then(integer)?).ok()?;
+    (millis > 0).then(|| Duration::from_millis(millis))
 }
 
 /// A number of any type as an integer, if it is one.
@@ -196,17 +198,6 @@ pub(crate) fn truth(value: RawBsonRef<'_>) -> Option<bool> {
         RawBsonRef::Int64(number) => Some(number != 0),
         RawBsonRef::Boolean(value) => Some(value),
         _ => None,
-    }
-}
-
-/// A string, with invalid UTF-8 replaced: servers cut long messages in the middle of a character.
-fn text<'a>(element: &RawElement<'a>) -> Option<Cow<'a, str>> {
-    match element.value() {
-        Ok(value) => value.as_str().map(Cow::Borrowed),
-        Err(_) => match element.value_utf8_lossy() {
-            Ok(bson::RawBson::String(text)) => Some(Cow::Owned(text)),
-            _ => None,
-        },
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use bson::{Bson, RawArray, RawDocument, raw::RawBsonRef};
+use bson::{Bson, RawDocument, raw::RawBsonRef};
 
 use super::{InvalidReply, reply::integer};
-use crate::error::{Labels, WriteConcernError, WriteError};
+use crate::{
+    error::{Labels, WriteConcernError, WriteError},
+    wire::{Field, Fields, NotBson},
+};
 
 /// A document that an upsert inserted.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,15 +105,15 @@ impl WriteReply {
     pub fn read(reply: &RawDocument) -> Result<Self, InvalidReply> {
         let mut read = Self::default();
         let mut labels = false;
-        for element in reply.iter_elements() {
-            let element = element?;
-            match element.key().as_str() {
-                "n" => read.n = unsigned(element.value()?),
-                "nModified" => read.n_modified = unsigned(element.value()?),
-                "upserted" => read.upserted = upserted(element.value()?)?,
-                "writeErrors" => read.write_errors = write_errors(element.value()?.as_array())?,
-                "writeConcernError" => read.write_concern_error = WriteConcernError::from_reply(reply),
-                "errorLabels" => labels = true,
+        for field in Fields::of(reply) {
+            let field = field?;
+            match field.key {
+                b"n" => read.n = field.scalar().map_or(0, unsigned),
+                b"nModified" => read.n_modified = field.scalar().map_or(0, unsigned),
+                b"upserted" => read.upserted = upserted(&field)?,
+                b"writeErrors" => read.write_errors = write_errors(&field)?,
+                b"writeConcernError" => read.write_concern_error = WriteConcernError::from_reply(reply),
+                b"errorLabels" => labels = true,
                 _ => {}
             }
         }
@@ -143,22 +146,27 @@ fn unsigned(value: RawBsonRef<'_>) -> u64 {
     integer(value).and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
 }
 
-fn write_errors(errors: Option<&RawArray>) -> Result<Vec<WriteError>, InvalidReply> {
-    let read = |error: Result<RawBsonRef<'_>, bson::error::Error>| match error? {
-        RawBsonRef::Document(error) => Ok(WriteError::from_document(error)),
-        _ => Err(InvalidReply::missing("a document in \"writeErrors\"")),
-    };
-    errors.into_iter().flatten().map(read).collect()
+fn write_errors(field: &Field<'_>) -> Result<Vec<WriteError>, InvalidReply> {
+    documents(field, "a document in \"writeErrors\"")?.map(|error| error.map(WriteError::from_document)).collect()
 }
 
-fn upserted(value: RawBsonRef<'_>) -> Result<Vec<Upserted>, InvalidReply> {
-    let read = |element: Result<RawBsonRef<'_>, bson::error::Error>| {
-        let element = element?.as_document().ok_or(InvalidReply::missing("a document in \"upserted\""))?;
+fn upserted(field: &Field<'_>) -> Result<Vec<Upserted>, InvalidReply> {
+    let read = |element: Result<&RawDocument, InvalidReply>| {
+        let element = element?;
         let id = element.get("_id")?.ok_or(InvalidReply::missing("\"_id\" in \"upserted\""))?;
         let index = element.get("index")?.map_or(0, unsigned);
         Ok(Upserted { index: usize::try_from(index).unwrap_or(usize::MAX), id: id.try_into()? })
     };
-    value.as_array().into_iter().flatten().map(read).collect()
+    documents(field, "a document in \"upserted\"")?.map(read).collect()
+}
+
+/// The documents of an array; `missing` says what another element is not. None when the field is no array.
+fn documents<'a>(
+    field: &Field<'a>,
+    missing: &'static str,
+) -> Result<impl Iterator<Item = Result<&'a RawDocument, InvalidReply>>, InvalidReply> {
+    let read = move |element: Result<Field<'a>, NotBson>| element?.document()?.ok_or(InvalidReply::missing(missing));
+    Ok(field.array()?.into_iter().flat_map(Fields::of).map(read))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 mod compressed;
 mod error;
+mod fields;
 mod header;
 mod message;
 mod nesting;
@@ -18,6 +19,7 @@ mod tail;
 
 pub use compressed::{CompressedFrame, CompressedMessage, CompressorId, may_compress};
 pub use error::WireError;
+pub(crate) use fields::{Field, Fields, NotBson};
 pub use header::{Header, MessageFlags, OpCode};
 pub use message::MessageParts;
 pub use nesting::MAX_NESTING;

@@ -1,5 +1,7 @@
 //! How deeply documents may be nested.
 
+use super::fields::Fields;
+
 /// The deepest nesting of documents and arrays that is accepted in a message.
 ///
 /// Servers allow 200 levels; the rest is for what replies wrap around stored documents. Decoding recurses once per
@@ -21,62 +23,8 @@ pub(super) fn fits(document: &[u8], levels: usize) -> bool {
     if levels == 0 {
         return false;
     }
-    let mut rest = document.get(4..).unwrap_or_default();
-    while let Some((kind, value)) = take_element(&mut rest) {
-        if nested_document(kind, value).is_some_and(|inner| !fits(inner, levels - 1)) {
-            return false;
-        }
-    }
-    true
-}
-
-/// The document that a value of type `kind` holds.
-fn nested_document(kind: u8, value: &[u8]) -> Option<&[u8]> {
-    match kind {
-        DOCUMENT | ARRAY => Some(value),
-        // Its own length, a string with its length, the scope.
-        CODE_WITH_SCOPE => value.get(4 + 4 + length_at(value, 4)?..),
-        _ => None,
-    }
-}
-
-const DOCUMENT: u8 = 0x03;
-const ARRAY: u8 = 0x04;
-const CODE_WITH_SCOPE: u8 = 0x0f;
-
-/// Takes the type and the value of the next element; none at the end, and where there is no element.
-fn take_element<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
-    let (kind, after_kind) = rest.split_first()?;
-    let value = after_cstring(after_kind)?;
-    let size = match kind {
-        0x06 | 0x0a | 0x7f | 0xff => 0,
-        0x08 => 1,
-        0x10 => 4,
-        0x01 | 0x09 | 0x11 | 0x12 => 8,
-        0x07 => 12,
-        0x13 => 16,
-        &DOCUMENT | &ARRAY | &CODE_WITH_SCOPE => length_at(value, 0)?,
-        0x02 | 0x0d | 0x0e => 4 + length_at(value, 0)?,
-        0x05 => 4 + 1 + length_at(value, 0)?,
-        0x0c => 4 + length_at(value, 0)? + 12,
-        0x0b => value.len() - after_cstring(after_cstring(value)?)?.len(),
-        _ => return None,
-    };
-    let (value, after) = value.split_at_checked(size)?;
-    *rest = after;
-    Some((*kind, value))
-}
-
-/// What follows the first zero byte.
-fn after_cstring(bytes: &[u8]) -> Option<&[u8]> {
-    let end = bytes.iter().position(|byte| *byte == 0)?;
-    bytes.get(end + 1..)
-}
-
-/// The length that stands at `position`.
-fn length_at(bytes: &[u8], position: usize) -> Option<usize> {
-    let length = bytes.get(position..)?.first_chunk()?;
-    usize::try_from(i32::from_le_bytes(*length)).ok()
+    let mut nested = Fields::unchecked(document).map_while(Result::ok).filter_map(|field| field.nested());
+    nested.all(|inner| fits(inner, levels - 1))
 }
 
 #[cfg(test)]
