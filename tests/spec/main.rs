@@ -9,12 +9,16 @@ mod skips;
 mod suites;
 mod unified;
 
-use std::process::ExitCode;
+use std::{num::NonZero, process::ExitCode, thread};
 
 use libtest_mimic::{Arguments, Trial};
 
+/// Most cases at a time by default: each may have a deployment of its own.
+const MOST_AT_A_TIME: usize = 4;
+
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert_with(cases_at_a_time);
     let Some(folder) = discovery::specification_folder() else {
         let reason = "specification files not found: set MONGO_SPECS to a folder that holds them; nothing was tested";
         eprintln!("{reason}");
@@ -38,4 +42,9 @@ fn main() -> ExitCode {
         trials.push(skips.stale_entries_trial());
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Cases wait for servers, and for time to pass, more than they compute.
+fn cases_at_a_time() -> usize {
+    (2 * thread::available_parallelism().map_or(1, NonZero::get)).min(MOST_AT_A_TIME)
 }

@@ -12,7 +12,7 @@ use super::{Group, Place, runtime, servers::Servers};
 use crate::unified::failure::{Outcome, failure};
 
 /// How many deployments of a group there may be at a time.
-const MOST: usize = 2;
+const MOST: usize = 4;
 
 /// Servers and the runner's own client for them.
 struct Instance {
