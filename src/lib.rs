@@ -61,6 +61,8 @@ pub mod codec;
 pub mod error;
 pub mod options;
 pub mod results;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod supervision;
 pub mod timeout;
 pub mod topology;

@@ -4,5 +4,6 @@
 //! ended, and which promises were broken.
 
 mod record;
+pub mod simulation;
 
 pub use record::{Against, FiredFault, RunRecord};
