@@ -27,8 +27,8 @@ use crate::{
     failure::{Cause, EstablishError, Failure},
     reaper::{self, AbandonSession, KillCursors},
     runtime::{
-        ActorEntry, ActorPath, Address, Birth, Child, Death, Home, HostThread, Obituary, Outlet, Placement, Role,
-        Threads, Watch, clock, start,
+        ActorEntry, ActorPath, Address, Birth, Child, Death, Entropy, Home, HostThread, Obituary, Outlet, Placement,
+        Role, Threads, Watch, clock, start,
     },
     session_pool::Lend,
     settings::{EngineSettings, StartError},
@@ -150,6 +150,34 @@ fn bury(Obituary { path, death, .. }: Obituary, root: &Weak<Root>) {
     parent.escalate(Escalation::new(format!("{path} {death}"), decide));
 }
 
+/// Where the actors of a client live.
+struct Homes {
+    data: Home,
+    control: Home,
+    /// Those that the client owns.
+    threads: Vec<HostThread>,
+}
+
+impl Homes {
+    fn of(settings: &EngineSettings) -> std::io::Result<Self> {
+        #[cfg(feature = "simulation")]
+        if settings.is_simulated() {
+            let home = Home::local_set();
+            return Ok(Self { data: home.clone(), control: home, threads: Vec::new() });
+        }
+        let placement = settings.placement.unwrap_or_else(Placement::suitable);
+        let control_thread = HostThread::start("mongo-actors-control")?;
+        let control = control_thread.home().clone();
+        Ok(match (placement, Home::current()) {
+            (Placement::Current, Some(data)) => Self { data, control, threads: vec![control_thread] },
+            _ => {
+                let own = HostThread::start("mongo-actors-data")?;
+                Self { data: own.home().clone(), control, threads: vec![control_thread, own] }
+            }
+        })
+    }
+}
+
 /// The server that a selection will find.
 ///
 /// # Cancel safety
@@ -173,24 +201,17 @@ impl Engine {
     /// [`StartError`] names the option that asks for something this build lacks, or says why there are no threads.
     pub fn start(settings: EngineSettings) -> Result<Self, StartError> {
         settings.check_availability()?;
-        let placement = settings.placement.unwrap_or_else(Placement::suitable);
-        let control = HostThread::start("mongo-actors-control")?;
-        let control_home = control.home().clone();
-        let (data, threads) = match (placement, Home::current()) {
-            (Placement::Current, Some(home)) => (home, vec![control]),
-            _ => {
-                let own = HostThread::start("mongo-actors-data")?;
-                (own.home().clone(), vec![control, own])
-            }
-        };
+        let Homes { data, control, threads } = Homes::of(&settings)?;
         let shared = Arc::new(Shared::new(settings)?);
-        let homes = [("mongo-actors-control", &control_home), ("the data arbiter", &data)];
+        let mut homes = vec![("mongo-actors-control", &control), ("the data arbiter", &data)];
+        // Whoever lives in one place is watched once.
+        homes.dedup_by_key(|(_, home)| home.thread());
         let watch = Watch::start(&homes, &shared.registry, shared.settings.stall_limit);
         let handles = Arc::new(());
         let plan = SupervisorPlan {
             shared: shared.clone(),
             data,
-            control: control_home,
+            control,
             threads: Threads::new(threads),
             handles: Arc::downgrade(&handles),
         };
@@ -518,6 +539,12 @@ impl Engine {
     #[cfg(feature = "chaos")]
     pub fn chaos(&self) -> crate::chaos::ChaosControl {
         crate::chaos::ChaosControl::new(self.shared.clone())
+    }
+
+    /// Where the client's chances come from.
+    #[doc(hidden)]
+    pub fn entropy(&self) -> &Entropy {
+        &self.shared.entropy
     }
 
     /// A number for an operation, the same for its attempts and its cursor's later batches.

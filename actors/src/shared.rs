@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bson::{RawDocument, oid::ObjectId};
+use bson::RawDocument;
 use mongo_actors_protocol::{
     handshake::ClientMetadata,
     sdam::{Topology, TopologyDescription, TopologySettings},
@@ -20,7 +20,7 @@ use crate::{
     failure::Cause,
     net::Tls,
     reaper::{Ledger, ReaperActor},
-    runtime::{Address, Registry},
+    runtime::{Address, Entropy, Registry},
     session_pool::SessionPoolActor,
     settings::{EngineSettings, StartError},
     topology::TopologyActor,
@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) status: ArcSwap<Status>,
     /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.
     pub(crate) metadata: ArcSwap<ClientMetadata>,
+    pub(crate) entropy: Entropy,
     pub(crate) events: EventSink,
     pub(crate) keys: KeyCache,
     pub(crate) aws_keys: AwsKeyCache,
@@ -65,10 +66,18 @@ impl Shared {
     pub(crate) fn new(settings: EngineSettings) -> Result<Self, StartError> {
         let metadata = settings.metadata()?;
         let tls = settings.tls()?;
-        let nothing_known = Topology::new(TopologySettings::from(&*settings.options), ObjectId::new());
-        let events = EventSink::start(settings.listeners.clone(), settings.max_log_document_len)?;
+        let entropy = settings.entropy();
+        let nothing_known = Topology::new(TopologySettings::from(&*settings.options), entropy.object_id());
+        let (listeners, at_once) = (settings.listeners.clone(), settings.is_simulated());
+        let events = EventSink::start(listeners, settings.max_log_document_len, at_once)?;
+        let registry = Registry::new(events.supervision());
+        #[cfg(feature = "simulation")]
+        if let Some(witness) = settings.simulation.as_ref().and_then(|simulation| simulation.witness.clone()) {
+            registry.chaos.show(witness);
+        }
         Ok(Self {
-            registry: Registry::new(events.supervision()),
+            registry,
+            entropy,
             events,
             settings,
             description: ArcSwap::new(nothing_known.description().clone()),

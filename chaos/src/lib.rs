@@ -7,5 +7,6 @@ pub mod campaign;
 pub mod record;
 pub mod replica_set;
 pub mod report;
+pub mod simulation;
 
 pub use record::{Against, FiredFault, RunRecord};

@@ -4,7 +4,7 @@ use std::{error::Error, fs, process::ExitCode, time::Instant};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use mongo_actors_chaos::{
-    campaign::{self, Arguments},
+    campaign::{self, Arguments, Simulated},
     record::Against,
     replica_set::{ATTACK, RealSet},
     report::Report,
@@ -35,8 +35,8 @@ fn attack(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     fs::create_dir_all(out).map_err(|error| format!("the folder {} cannot be had: {error}", out.display()))?;
     let began = Instant::now();
     let mut runs = Vec::new();
-    if arguments.extent(Against::Simulation).is_some() {
-        eprintln!("the simulation is not there yet: nothing is run against it");
+    if let Some(extent) = arguments.extent(Against::Simulation) {
+        runs.extend(campaign::run(&Simulated, arguments.first(), extent));
     }
     if let Some(extent) = arguments.extent(Against::ReplicaSet) {
         runs.extend(campaign::run(&RealSet::start(ATTACK)?, arguments.first(), extent));

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use bson::Document;
+use mongo_actors_engine::clock;
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{BuildInfo, GetBuildInfo, RunCommand},
@@ -105,7 +106,7 @@ impl Client {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let own = self.options().timeout.map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout)));
+        let own = self.options().timeout.map(|timeout| Budget::beginning_at(clock::now(), Some(timeout)));
         timeout::current().or(own)?.deadline()
     }
 

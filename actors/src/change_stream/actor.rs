@@ -104,7 +104,7 @@ impl ChangeStreamActor {
             self.session = cursor.session.take();
         }
         let deadline = self.reader.as_ref().and_then(|reader| reader.fetch.budget.deadline());
-        let sequel = self.resumption.cursor_lost(clock::now(), deadline, &mut rand::rng());
+        let sequel = self.resumption.cursor_lost(clock::now(), deadline, &mut self.shared.entropy.rng());
         match sequel {
             Sequel::Resume(pause) => self.reopen(pause, ctx),
             _ => self.refuse(Cause::DeadlinePassed, false),
@@ -221,7 +221,7 @@ impl ChangeStreamActor {
             Err(_) => return self.refuse(Cause::Abandoned, false),
         };
         let Some(reader) = &mut self.reader else { return };
-        match effort.failed(&setback.failure, &mut reader.attempts) {
+        match effort.failed(&setback.failure, &mut reader.attempts, &self.shared.entropy) {
             Decision::RetryNow => self.repeat(effort, setback, ctx),
             Decision::RetryAfter(pause) => {
                 self.activity = Activity::Repeating(effort, Box::new(setback));
@@ -271,7 +271,9 @@ impl ChangeStreamActor {
         let fault = fault_of(&setback.failure, wire_version);
         let deadline = self.reader.as_ref().and_then(|reader| reader.fetch.budget.deadline());
         let sequel = match effort.purpose {
-            Purpose::More => self.resumption.get_more_failed(&fault, clock::now(), deadline, &mut rand::rng()),
+            Purpose::More => {
+                self.resumption.get_more_failed(&fault, clock::now(), deadline, &mut self.shared.entropy.rng())
+            }
             Purpose::Open => self.resumption.reopening_failed(&fault),
         };
         self.session = setback.session;

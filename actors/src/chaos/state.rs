@@ -40,6 +40,8 @@ struct State {
     active: AtomicBool,
     faults: Mutex<Faults>,
     events: OnceLock<Outlet<SupervisionEvent>>,
+    #[cfg(feature = "simulation")]
+    witness: OnceLock<crate::simulation::Witness>,
 }
 
 #[derive(Default)]
@@ -73,6 +75,20 @@ impl Chaos {
     pub(crate) fn tell(&self, events: Outlet<SupervisionEvent>) {
         // Told once, when the client is made.
         let _told_already = self.0.events.set(events);
+    }
+
+    /// Shows each message to `witness`.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn show(&self, witness: crate::simulation::Witness) {
+        // Shown once, when the client is made.
+        let _shown_already = self.0.witness.set(witness);
+    }
+
+    #[cfg(feature = "simulation")]
+    fn witness(&self, path: &ActorPath, type_name: &str) {
+        if let Some(witness) = self.0.witness.get() {
+            witness(path, type_name.rsplit("::").next().unwrap_or(type_name));
+        }
     }
 
     pub(super) fn is_active(&self) -> bool {
@@ -167,6 +183,10 @@ impl Chaos {
         type_name: &str,
         moment: Moment,
     ) -> Option<MessageFault> {
+        #[cfg(feature = "simulation")]
+        if moment == Moment::Before {
+            self.witness(path, type_name);
+        }
         if !self.is_active() {
             return None;
         }

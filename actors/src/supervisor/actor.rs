@@ -1,7 +1,7 @@
 //! The supervisor's handlers.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
@@ -53,7 +53,7 @@ pub(crate) struct SupervisorActor {
     plan: SupervisorPlan,
     tree: Option<Tree>,
     /// By their tags. They outlive a tree that starts anew: to them it is a server lost.
-    streams: HashMap<u64, Child<ChangeStreamActor>>,
+    streams: BTreeMap<u64, Child<ChangeStreamActor>>,
     births: u64,
     crashes: CrashRecord,
     /// When the tree was last brought back after a pause, and how long the next pause will be.
@@ -79,7 +79,7 @@ impl SupervisorActor {
         Self {
             plan,
             tree: None,
-            streams: HashMap::new(),
+            streams: BTreeMap::new(),
             births: 0,
             crashes,
             recovery: (None, FIRST_RETRY),

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod progress;
+mod simulated;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::{
 };
 
 pub use arguments::Arguments;
+pub use simulated::Simulated;
 pub use subject::Subject;
 
 use self::{progress::Progress, subject::run_contained};
