@@ -66,6 +66,8 @@ pub mod migration;
 pub mod monitoring;
 pub mod options;
 pub mod results;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod supervision;
 pub mod timeout;
 pub mod topology;
@@ -81,6 +83,10 @@ mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
 
 pub use bson;
 pub use mongo_actors_protocol::{address::ServerAddress, command::Namespace, concern, event};

@@ -15,8 +15,9 @@
 //! # }
 //! ```
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use mongo_actors_engine::clock;
 use mongo_actors_protocol::retry::Budget;
 
 tokio::task_local! {
@@ -50,7 +51,7 @@ where
     let around = SCOPE.try_with(|scope| *scope).unwrap_or_default();
     let scope = match limit {
         Some(limit) => {
-            let budget = Budget::beginning_at(Instant::now(), Some(limit)).within(around.cap);
+            let budget = Budget::beginning_at(clock::now(), Some(limit)).within(around.cap);
             Scope { budget, cap: budget }
         }
         None => Scope { budget: Budget::Unlimited, cap: around.cap },
@@ -74,7 +75,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn deadline() -> Option<Instant> {
+    fn deadline() -> Option<std::time::Instant> {
         current().and_then(Budget::deadline)
     }
 

@@ -28,14 +28,15 @@ use crate::{
     failure::{Cause, EstablishError, Failure},
     reaper::{self, AbandonSession, KillCursors},
     runtime::{
-        ActorEntry, ActorPath, Address, Birth, Child, Death, Home, HostThread, Obituary, Outlet, Placement, Role,
-        Threads, Watch, clock, start,
+        ActorEntry, ActorPath, Address, Birth, Child, Death, Entropy, Home, HostThread, Obituary, Outlet, Placement,
+        Role, Threads, Watch, clock, start,
     },
     session_pool::Lend,
     settings::{EngineSettings, StartError},
     shared::{Shared, Status, Token},
     supervisor::{
-        Decision, Escalation, Restart, Shutdown, SupervisionSnapshot, SupervisorActor, SupervisorPlan, TreeStatus,
+        Attend, Decision, Escalation, Restart, Shutdown, SupervisionSnapshot, SupervisorActor, SupervisorPlan,
+        TreeStatus,
     },
     ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, SharedSession, Ticket},
     topology::{CheckOutBare, Execute, Flush, OrderPool, PoolOrder, Select, WarmUpPools},
@@ -150,6 +151,34 @@ fn bury(Obituary { path, death, .. }: Obituary, root: &Weak<Root>) {
     parent.escalate(Escalation::new(format!("{path} {death}"), decide));
 }
 
+/// Where the actors of a client live.
+struct Homes {
+    data: Home,
+    control: Home,
+    /// Those that the client owns.
+    threads: Vec<HostThread>,
+}
+
+impl Homes {
+    fn of(settings: &EngineSettings) -> std::io::Result<Self> {
+        #[cfg(feature = "simulation")]
+        if settings.is_simulated() {
+            let home = Home::local_set();
+            return Ok(Self { data: home.clone(), control: home, threads: Vec::new() });
+        }
+        let placement = settings.placement.unwrap_or_else(Placement::suitable);
+        let control_thread = HostThread::start("mongo-actors-control")?;
+        let control = control_thread.home().clone();
+        Ok(match (placement, Home::current()) {
+            (Placement::Current, Some(data)) => Self { data, control, threads: vec![control_thread] },
+            _ => {
+                let own = HostThread::start("mongo-actors-data")?;
+                Self { data: own.home().clone(), control, threads: vec![control_thread, own] }
+            }
+        })
+    }
+}
+
 /// The server that a selection will find.
 ///
 /// # Cancel safety
@@ -173,24 +202,17 @@ impl Engine {
     /// [`StartError`] names the option that asks for something this build lacks, or says why there are no threads.
     pub fn start(settings: EngineSettings) -> Result<Self, StartError> {
         settings.check_availability()?;
-        let placement = settings.placement.unwrap_or_else(Placement::suitable);
-        let control = HostThread::start("mongo-actors-control")?;
-        let control_home = control.home().clone();
-        let (data, threads) = match (placement, Home::current()) {
-            (Placement::Current, Some(home)) => (home, vec![control]),
-            _ => {
-                let own = HostThread::start("mongo-actors-data")?;
-                (own.home().clone(), vec![control, own])
-            }
-        };
+        let Homes { data, control, threads } = Homes::of(&settings)?;
         let shared = Arc::new(Shared::new(settings)?);
-        let homes = [("mongo-actors-control", &control_home), ("the data arbiter", &data)];
+        let mut homes = vec![("mongo-actors-control", &control), ("the data arbiter", &data)];
+        // Whoever lives in one place is watched once.
+        homes.dedup_by_key(|(_, home)| home.thread());
         let watch = Watch::start(&homes, &shared.registry, shared.settings.stall_limit);
         let handles = Arc::new(());
         let plan = SupervisorPlan {
             shared: shared.clone(),
             data,
-            control: control_home,
+            control,
             threads: Threads::new(threads),
             handles: Arc::downgrade(&handles),
         };
@@ -232,7 +254,7 @@ impl Engine {
         let backstop = operation.deadline.map(|deadline| tokio::time::sleep_until((deadline + BACKSTOP).into()));
         #[cfg(feature = "chaos")]
         let command = operation.request.name.clone();
-        let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+        let (mut ticket, answer) = Ticket::new(operation, &self.shared);
         prepare(&mut ticket);
         let pending = Pending::new(answer, self.shared.clone(), backstop);
         // Before the ticket is on its way: a fault may have it answered at once.
@@ -367,20 +389,43 @@ impl Engine {
         limits.reduce(Limits::smaller).unwrap_or_default()
     }
 
-    /// An explicit session, with a server session of its own. Asks no server.
+    /// An explicit session, with a server session of its own. Asks no server. Waits for a session pool that is being
+    /// replaced, for at most `serverSelectionTimeoutMS`.
     ///
     /// # Errors
     /// Why the client's actors do not answer.
     pub async fn start_session(&self, options: SessionOptions) -> Result<SharedSession, Failure> {
-        self.shared.grown.reached().await;
+        let limit = self.shared.settings.options.server_selection_timeout;
         let failed = |cause| Failure { cause, server: None, connection: None, stage: Stage::Queued };
-        let (reply, lent) = oneshot::channel();
-        match (self.shared.status.load().refusal(), &*self.shared.sessions.load()) {
-            (Some(refusal), _) => return Err(failed(refusal)),
-            (None, Some(sessions)) => sessions.do_send(Lend { options, reply }),
-            (None, None) => drop(reply),
+        match tokio::time::timeout(limit, self.lend(options)).await {
+            Ok(lent) => lent.map_err(failed),
+            Err(_) => Err(failed(Cause::Abandoned)),
         }
-        lent.await.map_err(|_| failed(Cause::Abandoned))
+    }
+
+    /// Asks the session pool, be it the next one, until it answers.
+    async fn lend(&self, options: SessionOptions) -> Result<SharedSession, Cause> {
+        let mut pools = self.shared.sessions.subscribe();
+        self.shared.grown.reached().await;
+        loop {
+            let pool = pools.borrow_and_update().clone();
+            if let Some(refusal) = self.shared.status.load().refusal() {
+                return Err(refusal);
+            }
+            if let Some(pool) = pool {
+                let (reply, lent) = oneshot::channel();
+                pool.do_send(Lend { options: options.clone(), reply });
+                if let Ok(session) = lent.await {
+                    return Ok(session);
+                }
+                if pool.connected() {
+                    // It has crashed of the question, and lives on.
+                    continue;
+                }
+            }
+            // The sender is shared by all that could wait for it.
+            drop(pools.changed().await);
+        }
     }
 
     /// Ends a session that nobody will use any more, and aborts its transaction, in the background.
@@ -481,17 +526,31 @@ impl Engine {
         SupervisionSnapshot { status, operations: self.shared.gate.inside(), actors: self.actors() }
     }
 
-    /// Starts the tree anew, whatever state it is in. A closed client stays closed.
+    /// Starts the tree anew, whatever state it is in. A closed client stays closed. If the root itself dies of it, its
+    /// parent decides, or whoever calls this again.
     pub async fn restart(&self) {
-        let (done, restarted) = Token::new();
-        self.root.revived().addr.do_send(Restart { done });
-        restarted.await;
+        let (done, restarted) = oneshot::channel();
+        let supervisor = self.root.revived().addr.clone();
+        supervisor.do_send(Restart { done });
+        if restarted.await.is_err() {
+            // Its next life has begun with a new tree, or it is gone. This tells when either is so: before, a root that was
+            // killed would be taken for one that is alive.
+            let (_attended, attended) = Token::new();
+            supervisor.do_send(Attend { _attended });
+            attended.await;
+        }
     }
 
     /// What has the client's actors and connections fail on purpose.
     #[cfg(feature = "chaos")]
     pub fn chaos(&self) -> crate::chaos::ChaosControl {
         crate::chaos::ChaosControl::new(self.shared.clone())
+    }
+
+    /// Where the client's chances come from.
+    #[doc(hidden)]
+    pub fn entropy(&self) -> &Entropy {
+        &self.shared.entropy
     }
 
     /// A number for an operation, the same for its attempts and its cursor's later batches.

@@ -19,6 +19,8 @@ mod server_monitor;
 mod session_pool;
 mod settings;
 mod shared;
+#[cfg(feature = "simulation")]
+mod simulation;
 mod srv_poller;
 mod summary;
 mod supervisor;
@@ -34,10 +36,14 @@ pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure}
 pub use net::DnsError;
 pub use reaper::KillCursors;
 pub use runtime::{ActorEntry, ActorPath, ActorState, Death, Placement, RestartBudget, Role, SupervisionEvent};
+#[doc(hidden)]
+pub use runtime::{Entropy, clock};
 pub use seedlist::{SeedlistError, resolve_seedlist};
 #[doc(hidden)]
 pub use settings::Conformance;
 pub use settings::{EngineSettings, StartError};
+#[cfg(feature = "simulation")]
+pub use simulation::{Dialer, Dialing, Simulation, Stream, Witness};
 pub use summary::Summary;
 pub use supervisor::{Decision, Escalation, Parent, SupervisionSnapshot, TreeStatus};
 pub use ticket::{

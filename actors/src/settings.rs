@@ -15,7 +15,7 @@ use mongo_actors_protocol::{
 use crate::{
     event_publisher::Listeners,
     net::{Tls, dns},
-    runtime::{Placement, RestartBudget},
+    runtime::{Entropy, Placement, RestartBudget},
     supervisor::Parent,
 };
 
@@ -44,6 +44,9 @@ pub struct EngineSettings {
     pub parent: Option<Parent>,
     /// How long an actor, or the thread it lives on, may be silent before it counts as stalled.
     pub stall_limit: Duration,
+    /// What the client has in place of the world; none for the world.
+    #[cfg(feature = "simulation")]
+    pub simulation: Option<crate::simulation::Simulation>,
     /// What only conformance tests change.
     #[doc(hidden)]
     pub conformance: Conformance,
@@ -135,6 +138,8 @@ impl EngineSettings {
             stay_down: false,
             parent: None,
             stall_limit: STALL_LIMIT,
+            #[cfg(feature = "simulation")]
+            simulation: None,
             conformance: Conformance::default(),
             function_as_a_service: environment().faas.is_some(),
             compressors,
@@ -148,6 +153,19 @@ impl EngineSettings {
         if options.srv.is_some() && options.hosts.is_empty() {
             return Err(if dns::AVAILABLE { StartError::Unresolved } else { StartError::no_dns() });
         }
+        if self.is_simulated() {
+            // Their work is done by other threads, or by hosts that are not simulated.
+            let remedy = "leave the option out of a simulated client's";
+            let options = [
+                ("tls", options.tls_enabled),
+                ("compressors", !options.compressors.is_empty()),
+                ("proxyHost", options.socks5_proxy.is_some()),
+                ("mongodb+srv", options.srv.is_some()),
+            ];
+            if let Some((option, _)) = options.into_iter().find(|(_, is_set)| *is_set) {
+                return unavailable(option, "what a simulation does not have", remedy);
+            }
+        }
         if options.tls_enabled && cfg!(not(feature = "tls")) {
             return unavailable("tls", "encrypted connections", "turn the Cargo feature \"tls\" on");
         }
@@ -158,6 +176,23 @@ impl EngineSettings {
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether the client lives in a simulation.
+    pub(crate) fn is_simulated(&self) -> bool {
+        #[cfg(feature = "simulation")]
+        return self.simulation.is_some();
+        #[cfg(not(feature = "simulation"))]
+        false
+    }
+
+    /// Where the client's chances come from.
+    pub(crate) fn entropy(&self) -> Entropy {
+        #[cfg(feature = "simulation")]
+        if let Some(simulation) = &self.simulation {
+            return simulation.entropy();
+        }
+        Entropy::default()
     }
 
     /// What encrypted connections need; none when they are not asked for.

@@ -6,13 +6,13 @@ use std::sync::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bson::{RawDocument, oid::ObjectId};
+use bson::RawDocument;
 use mongo_actors_protocol::{
     handshake::ClientMetadata,
     sdam::{Topology, TopologyDescription, TopologySettings},
     session::{ClusterTime, SessionExpiry},
 };
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::{
     connection::{AwsKeyCache, KeyCache},
@@ -20,7 +20,7 @@ use crate::{
     failure::Cause,
     net::Tls,
     reaper::{Ledger, ReaperActor},
-    runtime::{Address, Registry},
+    runtime::{Address, Entropy, Registry},
     session_pool::SessionPoolActor,
     settings::{EngineSettings, StartError},
     topology::TopologyActor,
@@ -37,12 +37,13 @@ pub(crate) struct Shared {
     pub(crate) topology: ArcSwapOption<Address<TopologyActor>>,
     /// Written by the supervisor: the reaper of today.
     pub(crate) reaper: ArcSwapOption<Address<ReaperActor>>,
-    /// Written by the supervisor: the session pool of today.
-    pub(crate) sessions: ArcSwapOption<Address<SessionPoolActor>>,
+    /// Written by the supervisor: the session pool of today. Whoever needs one waits for it.
+    pub(crate) sessions: watch::Sender<Option<Address<SessionPoolActor>>>,
     /// Written by the supervisor; by the handle that closes a client whose supervisor is gone.
     pub(crate) status: ArcSwap<Status>,
     /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.
     pub(crate) metadata: ArcSwap<ClientMetadata>,
+    pub(crate) entropy: Entropy,
     pub(crate) events: EventSink,
     pub(crate) keys: KeyCache,
     pub(crate) aws_keys: AwsKeyCache,
@@ -65,17 +66,25 @@ impl Shared {
     pub(crate) fn new(settings: EngineSettings) -> Result<Self, StartError> {
         let metadata = settings.metadata()?;
         let tls = settings.tls()?;
-        let nothing_known = Topology::new(TopologySettings::from(&*settings.options), ObjectId::new());
-        let events = EventSink::start(settings.listeners.clone(), settings.max_log_document_len)?;
+        let entropy = settings.entropy();
+        let nothing_known = Topology::new(TopologySettings::from(&*settings.options), entropy.object_id());
+        let (listeners, at_once) = (settings.listeners.clone(), settings.is_simulated());
+        let events = EventSink::start(listeners, settings.max_log_document_len, at_once)?;
+        let registry = Registry::new(events.supervision());
+        #[cfg(feature = "simulation")]
+        if let Some(witness) = settings.simulation.as_ref().and_then(|simulation| simulation.witness.clone()) {
+            registry.chaos.show(witness);
+        }
         Ok(Self {
-            registry: Registry::new(events.supervision()),
+            registry,
+            entropy,
             events,
             settings,
             description: ArcSwap::new(nothing_known.description().clone()),
             cluster_time: ArcSwapOption::empty(),
             topology: ArcSwapOption::empty(),
             reaper: ArcSwapOption::empty(),
-            sessions: ArcSwapOption::empty(),
+            sessions: watch::Sender::default(),
             status: ArcSwap::from_pointee(Status::Open),
             metadata: ArcSwap::from_pointee(metadata),
             keys: KeyCache::default(),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bson::{Bson, oid::ObjectId};
+use bson::Bson;
 use mongo_actors_protocol::{
     bulk::{Batches as _, BulkWriteOptions, BulkWriteResult, CollectionBulk, WriteModel},
     command::Written,
@@ -109,7 +109,8 @@ where
             let call =
                 collection.call().write_concern(options.write_concern.as_ref()).timeout(timeout).session(session);
             let machine = CollectionBulk::new(&collection.namespace, &options, known_limits(&call))?;
-            let push = |machine: &mut CollectionBulk, write: I::Item| machine.push(&write, ObjectId::new);
+            let new_id = || collection.client().engine().entropy().object_id();
+            let push = |machine: &mut CollectionBulk, write: I::Item| machine.push(&write, new_id);
             let finished = batches::run(call, machine, writes, push).await;
             finish(finished, call.is_acknowledged(), &collection.settings().codec_options)
         })

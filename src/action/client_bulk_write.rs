@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     bulk::{Batches as _, ClientBulk, ClientBulkWriteOptions, ClientBulkWriteResult, NamespacedWrite},
     options::CodecOptions,
@@ -115,7 +114,8 @@ where
                 check_unacknowledged(&options)?;
             }
             let machine = ClientBulk::new(&options, known_limits(&call))?;
-            let push = |machine: &mut ClientBulk, write: I::Item| machine.push(&write, ObjectId::new);
+            let new_id = || client.engine().entropy().object_id();
+            let push = |machine: &mut ClientBulk, write: I::Item| machine.push(&write, new_id);
             let finished = batches::run(call, machine, writes, push).await;
             finish(finished, call.is_acknowledged(), &call.settings().codec_options)
         })

@@ -2,7 +2,6 @@
 
 use std::{borrow::Borrow, marker::PhantomData, sync::Arc, time::Duration};
 
-use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     bulk::{Batches as _, BulkWriteOptions, BulkWriteResult, CollectionBulk},
     command::{InsertManyOptions, InsertManyResult, WriteFailure, Written},
@@ -103,8 +102,8 @@ where
             let options =
                 BulkWriteOptions { ordered, bypass_document_validation, comment, ..BulkWriteOptions::default() };
             let machine = CollectionBulk::new(&collection.namespace, &options, known_limits(&call))?;
-            let push =
-                |machine: &mut CollectionBulk, document: I::Item| machine.push_insert(document.borrow(), ObjectId::new);
+            let new_id = || collection.client().engine().entropy().object_id();
+            let push = |machine: &mut CollectionBulk, document: I::Item| machine.push_insert(document.borrow(), new_id);
             finish(batches::run(call, machine, input, push).await, call.is_acknowledged())
         })
     }

@@ -2,7 +2,6 @@
 
 use std::{borrow::Borrow, marker::PhantomData, sync::Arc, time::Duration};
 
-use bson::oid::ObjectId;
 use mongo_actors_engine::Limits;
 use mongo_actors_protocol::{
     bulk::{Items, WriteBatch},
@@ -71,8 +70,8 @@ awaitable! { ['a, T: Serialize + 'a, D: Borrow<T>] InsertOne<'a, T, D> => Insert
         let acknowledged = call.is_acknowledged();
         let limits = client.engine().limits();
         let (document, write_limits) = (self.document.borrow(), write_limits(limits));
-        let encoded =
-            InsertOneCommand::encode(&handle.namespace, document, &self.options, write_limits, ObjectId::new);
+        let new_id = || client.engine().entropy().object_id();
+        let encoded = InsertOneCommand::encode(&handle.namespace, document, &self.options, write_limits, new_id);
         let prepared = encoded.map_err(Error::from).and_then(|InsertOneCommand { request, inserted_id }| {
             let mut prepared = call.prepare_request(request, InsertOneCommand::properties())?;
             prepared.operation.limits = Some(limits);

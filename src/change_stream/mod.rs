@@ -49,12 +49,12 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use futures_core::{Stream, stream::FusedStream};
-use mongo_actors_engine::{ChangeStreamHandle, FetchedBatch, SharedSession};
+use mongo_actors_engine::{ChangeStreamHandle, FetchedBatch, SharedSession, clock};
 pub use mongo_actors_protocol::change_stream::ResumeToken;
 use mongo_actors_protocol::{options::CodecOptions, retry::Budget};
 use serde::de::DeserializeOwned;
@@ -251,10 +251,10 @@ impl Inner {
             }
             let timeout = self.timeout;
             let budget = *self.call.budget.get_or_insert_with(|| {
-                Budget::beginning_at(Instant::now(), timeout).within(crate::timeout::current().unwrap_or_default())
+                Budget::beginning_at(clock::now(), timeout).within(crate::timeout::current().unwrap_or_default())
             });
             self.check_session()?;
-            if budget.deadline().is_some_and(|deadline| deadline <= Instant::now()) && answered {
+            if budget.deadline().is_some_and(|deadline| deadline <= clock::now()) && answered {
                 return Poll::Ready(Err(Error::new(ErrorKind::OperationTimeout)));
             }
             let batch = ready!(self.handle.poll_fetch(budget, cx))?;

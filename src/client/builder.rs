@@ -55,6 +55,8 @@ pub struct ClientBuilder {
     stall_limit: Option<Duration>,
     parent: Option<Parent>,
     max_log_document_len: Option<usize>,
+    #[cfg(feature = "simulation")]
+    simulation: Option<mongo_actors_engine::Simulation>,
 }
 
 /// Setters that the builder of the options has, too.
@@ -294,6 +296,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Has the client live in a simulation: see [`simulation`](crate::simulation).
+    #[cfg(feature = "simulation")]
+    pub fn simulation(mut self, simulation: mongo_actors_engine::Simulation) -> Self {
+        self.simulation = Some(simulation);
+        self
+    }
+
     /// Makes the client. Asks no server, and not DNS either: see [`connect`](Self::connect) for `mongodb+srv`.
     ///
     /// # Errors
@@ -341,6 +350,8 @@ impl ClientBuilder {
             stall_limit,
             parent,
             max_log_document_len,
+            #[cfg(feature = "simulation")]
+            simulation,
         } = self;
         let settings = move |options| {
             let mut settings = EngineSettings::new(options);
@@ -350,6 +361,10 @@ impl ClientBuilder {
             settings.placement = placement;
             settings.stay_down = stay_down;
             settings.parent = parent;
+            #[cfg(feature = "simulation")]
+            {
+                settings.simulation = simulation;
+            }
             if let Some(budget) = restart_budget {
                 settings.restart_budget = budget;
             }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use mongo_actors_engine::clock;
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::RunCommand,
@@ -101,7 +102,7 @@ impl Client {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let own = self.options().timeout.map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout)));
+        let own = self.options().timeout.map(|timeout| Budget::beginning_at(clock::now(), Some(timeout)));
         timeout::current().or(own)?.deadline()
     }
 

@@ -6,12 +6,12 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bson::Bson;
 use bytes::Bytes;
-use mongo_actors_engine::{ConnectionInfo, HeldSession, KillCursors, Lease, SessionMark};
+use mongo_actors_engine::{ConnectionInfo, HeldSession, KillCursors, Lease, SessionMark, clock};
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{Batch, Command, CursorReply, CursorType, GetMore, InvalidReply, Namespace},
@@ -60,7 +60,7 @@ impl Terms {
     /// The time that a step of the cursor has which begins now.
     fn step(&self) -> Budget {
         let own = match self.timing {
-            Timing { timeout: Some(timeout), each_step: true } => Budget::beginning_at(Instant::now(), Some(timeout)),
+            Timing { timeout: Some(timeout), each_step: true } => Budget::beginning_at(clock::now(), Some(timeout)),
             Timing { timeout: None, each_step: true } => Budget::Unset,
             Timing { each_step: false, .. } => self.budget,
         };
@@ -462,8 +462,9 @@ impl Core {
             Ok(prepared) => self.client.execute_in(prepared, session, &mut pin).await.map(drop),
             Err(error) => Err(error),
         };
-        if killed.is_err() && !bound {
-            self.owe(id, None, None);
+        // A bound cursor has ended with its connection, unless that still stands.
+        if killed.is_err() && (!bound || pin.is_some()) {
+            self.owe(id, None, pin);
         }
     }
 
@@ -496,7 +497,7 @@ impl Core {
         let kill = mongo_actors_protocol::command::KillCursors { namespace, cursors: &[id] };
         let (request, properties) = (kill.request()?, kill.properties());
         let session = self.terms.session.as_ref().and_then(SessionMark::session);
-        let limit = within.or(self.terms.timing.timeout).map(|limit| Budget::beginning_at(Instant::now(), Some(limit)));
+        let limit = within.or(self.terms.timing.timeout).map(|limit| Budget::beginning_at(clock::now(), Some(limit)));
         let budget = limit.or(timeout::current()).unwrap_or_default();
         Ok(Prepared::for_cursor(request, properties, server, budget, self.terms.operation_id, session))
     }

@@ -12,13 +12,10 @@ mod tests;
 mod timeout_tests;
 mod timing;
 
-use std::{
-    borrow::Cow,
-    time::{Duration, Instant},
-};
+use std::{borrow::Cow, time::Duration};
 
 use bson::RawDocument;
-use mongo_actors_engine::{HeldSession, Lease, Limits, Operation, SessionMark, SessionUse, SharedSession};
+use mongo_actors_engine::{HeldSession, Lease, Limits, Operation, SessionMark, SessionUse, SharedSession, clock};
 use mongo_actors_protocol::{
     address::ServerAddress,
     command::{Command, Criteria, Properties, ReadConcernUse, Request},
@@ -203,7 +200,7 @@ impl<'a> Call<'a> {
                 false => Ok(of_transaction.within(timeout::current().unwrap_or_default())),
             };
         }
-        let inherited = self.timeout.map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout)));
+        let inherited = self.timeout.map(|timeout| Budget::beginning_at(clock::now(), Some(timeout)));
         Ok(match timeout::current() {
             Some(scope) if self.own.timeout => inherited.unwrap_or_default().within(scope),
             Some(scope) => scope,

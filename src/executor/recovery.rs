@@ -1,6 +1,6 @@
 //! The long path: an attempt has failed.
 
-use mongo_actors_engine::{Answer, Cause, Failure, HeldSession, Lease, Summary, Unanswered};
+use mongo_actors_engine::{Answer, Cause, Entropy, Failure, HeldSession, Lease, Summary, Unanswered, clock};
 use mongo_actors_protocol::{
     error::{CommandError, Labels},
     retry::{Decision, OperationKind, Outcome, RetryPlan, TransactionPart},
@@ -52,7 +52,8 @@ pub(super) async fn recover(
             let prepared = Prepared { operation, retry, budget, timing, session, missing_namespace_is_success };
             return Ok(Ended::TooLarge { limits, prepared: Box::new(prepared) });
         }
-        match decide(&mut plan, &setback.failure, &facts, &mut attempts, within.as_deref()) {
+        let entropy = client.engine().entropy();
+        match decide(&mut plan, &setback.failure, &facts, &mut attempts, within.as_deref(), entropy) {
             Decision::GiveUp => {
                 let late = facts.budget.deadline().is_some()
                     && (plan.is_out_of_time() || Summary::of(&setback.failure).is_timeout());
@@ -84,6 +85,7 @@ fn decide(
     facts: &Facts,
     attempts: &mut Vec<Attempt>,
     within: Option<&Within>,
+    entropy: &Entropy,
 ) -> Decision {
     let mut summary = Summary::of(failure);
     let mut added = plan.driver_labels(&summary.failure());
@@ -95,7 +97,7 @@ fn decide(
     let outcome = summary.failure().outcome(facts.retry.kind, facts.retry.retryability);
     attempts.push(Attempt::new(failure, outcome));
     let reported = Reported { failure: failure.clone(), labels: summary.labels.clone() };
-    let decision = plan.failed(std::time::Instant::now(), &mut rand::rng(), &summary.failure(), reported);
+    let decision = plan.failed(clock::now(), &mut entropy.rng(), &summary.failure(), reported);
     if let Some(within) = within {
         let overloaded = summary.failure().is_retryable_overload();
         within.failed(&summary.labels, overloaded, decision != Decision::GiveUp);

@@ -11,13 +11,10 @@ mod start;
 mod tests;
 mod transaction;
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{fmt, time::Duration};
 
 use bson::{RawDocument, RawDocumentBuf, Timestamp};
-use mongo_actors_engine::SharedSession;
+use mongo_actors_engine::{SharedSession, clock};
 use mongo_actors_protocol::{
     retry::Budget,
     session::{ClusterTime, ServerSession, SessionOptions},
@@ -109,7 +106,7 @@ impl ClientSession {
     pub(crate) fn own_budget(&self, timeout: Option<Duration>) -> Budget {
         let default = self.options.default_timeout.or(self.client().settings().timeout);
         let own =
-            timeout.or(default).map(|timeout| Budget::beginning_at(Instant::now(), Some(timeout))).unwrap_or_default();
+            timeout.or(default).map(|timeout| Budget::beginning_at(clock::now(), Some(timeout))).unwrap_or_default();
         match timeout::current() {
             Some(scope) if timeout.is_some() => own.within(scope),
             Some(scope) => scope,

@@ -1,10 +1,8 @@
 //! Running a whole transaction, as often as it takes.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
+use mongo_actors_engine::{Entropy, clock};
 use mongo_actors_protocol::transaction::{Repetition, TransactionOptions, Verdict};
 
 use super::{ClientSession, StartTransaction};
@@ -130,8 +128,9 @@ impl<'a> StartTransaction<'a> {
         let budget = session.own_budget(timeout);
         let running = Arc::new(());
         session.limit(budget, Arc::downgrade(&running));
-        let repetition = Repetition::new(Instant::now(), budget.deadline());
-        let pause = |repetition: &mut Repetition| repetition.next_attempt(Instant::now(), &mut rand::rng());
+        let repetition = Repetition::new(clock::now(), budget.deadline());
+        let pause =
+            |repetition: &mut Repetition, entropy: &Entropy| repetition.next_attempt(clock::now(), &mut entropy.rng());
         let timed = budget.deadline().is_some();
         TransactionAttempts { session, options, timeout, timed, _running: running, repetition, pause, failed: None }
     }
@@ -149,7 +148,7 @@ pub struct TransactionAttempts<'a> {
     _running: Arc<()>,
     pub(super) repetition: Repetition,
     /// How long to pause before the next attempt; none when there is no time for it.
-    pub(super) pause: fn(&mut Repetition) -> Option<Duration>,
+    pub(super) pause: fn(&mut Repetition, &Entropy) -> Option<Duration>,
     /// Why the last attempt has failed.
     failed: Option<Error>,
 }
@@ -165,7 +164,7 @@ impl TransactionAttempts<'_> {
     /// # Cancel safety
     /// It may be called again when the future was dropped.
     pub async fn begin(&mut self) -> Result<&mut ClientSession> {
-        let pause = (self.pause)(&mut self.repetition);
+        let pause = (self.pause)(&mut self.repetition, self.session.client().engine().entropy());
         match (pause, &self.failed) {
             (None, Some(error)) => return Err(self.out_of_time(error.clone())),
             (Some(pause), Some(_)) => tokio::time::sleep(pause).await,
@@ -199,7 +198,7 @@ impl TransactionAttempts<'_> {
                         None => abort.await?,
                     }
                 }
-                let verdict = self.repetition.run_failed(Instant::now(), error.labels());
+                let verdict = self.repetition.run_failed(clock::now(), error.labels());
                 (error, verdict)
             }
         };
@@ -226,7 +225,7 @@ impl TransactionAttempts<'_> {
         }
         loop {
             let Err(error) = self.session.commit_transaction().await else { return Ok(()) };
-            match self.repetition.commit_failed(Instant::now(), error.labels(), is_max_time_expired(&error)) {
+            match self.repetition.commit_failed(clock::now(), error.labels(), is_max_time_expired(&error)) {
                 Verdict::CommitAgain => {}
                 verdict => return Err((error, verdict)),
             }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use bson::{Document, doc};
+use mongo_actors_engine::Entropy;
 use mongo_actors_protocol::transaction::Repetition;
 use mongo_actors_testkit::{Reply, Role, ScriptedServer};
 use rand::RngCore;
@@ -34,7 +35,7 @@ fn over() -> Repetition {
     Repetition::new(now, Some(now))
 }
 
-fn at_once(repetition: &mut Repetition) -> Option<Duration> {
+fn at_once(repetition: &mut Repetition, _: &Entropy) -> Option<Duration> {
     repetition.next_attempt(Instant::now(), &mut Constant(0))
 }
 
@@ -59,7 +60,7 @@ impl RngCore for Constant {
 async fn insert(
     transfers: &Collection<Document>,
     repetition: Repetition,
-    pause: fn(&mut Repetition) -> Option<Duration>,
+    pause: fn(&mut Repetition, &Entropy) -> Option<Duration>,
 ) -> Result<(), Error> {
     let mut session = transfers.client().start_session().await?;
     let mut attempts = session.start_transaction().attempts();
@@ -115,8 +116,8 @@ async fn convenient_api_retry_timeout_is_enforced_for_commits() {
 #[tokio::test]
 async fn convenient_api_retry_backoff_is_enforced() {
     let (server, transfers) = bank().await;
-    let longest: fn(&mut Repetition) -> Option<Duration> =
-        |repetition| repetition.next_attempt(Instant::now(), &mut Constant(u64::MAX));
+    let longest: fn(&mut Repetition, &Entropy) -> Option<Duration> =
+        |repetition, _| repetition.next_attempt(Instant::now(), &mut Constant(u64::MAX));
     let mut durations = Vec::new();
     for pause in [at_once, longest] {
         for _ in 0..13 {

@@ -94,3 +94,9 @@ pub use tls::{
     CertificateSpec, Handshake, OcspAnswer, OcspBehaviour, OcspResponder, OcspStatus, ServerTls, TlsAuthority,
     TlsCertificate,
 };
+
+/// Messages as servers see them, for servers that the kit does not have.
+#[doc(hidden)]
+pub mod framing {
+    pub use crate::wire::message::{Header, MORE_TO_COME, Message, OP_QUERY, op_msg, op_reply, read_frame};
+}

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     failure::{Cause, Failure},
+    reaper,
     runtime::{Context, SupervisedActor, clock},
     shared::{Shared, Token},
     ticket::{Answer, HeldSession, Lease, Operation, Reply, SessionUse, Setback, Ticket},
@@ -103,7 +104,7 @@ impl ChangeStreamActor {
             self.session = cursor.session.take();
         }
         let deadline = self.reader.as_ref().and_then(|reader| reader.fetch.budget.deadline());
-        let sequel = self.resumption.cursor_lost(clock::now(), deadline, &mut rand::rng());
+        let sequel = self.resumption.cursor_lost(clock::now(), deadline, &mut self.shared.entropy.rng());
         match sequel {
             Sequel::Resume(pause) => self.reopen(pause, ctx),
             _ => self.refuse(Cause::DeadlinePassed, false),
@@ -157,14 +158,14 @@ impl ChangeStreamActor {
         operation.timed = budget.is_set();
         // Of a getMore it is the time that the server waits for events, which is only lowered.
         operation.bounds_server = purpose != Purpose::More || operation.max_time.is_some();
-        let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+        let (mut ticket, answer) = Ticket::new(operation, &self.shared);
         ticket.session = session;
         ticket.lease = lease;
         self.send(ticket, answer, Effort::new(purpose, &self.plan, budget), ctx);
     }
 
     fn repeat(&mut self, effort: Effort, setback: Setback, ctx: &mut Context<Self>) {
-        let (mut ticket, answer) = Ticket::new(setback.operation, self.shared.gate.enter());
+        let (mut ticket, answer) = Ticket::new(setback.operation, &self.shared);
         ticket.lease = setback.lease;
         ticket.session = setback.session;
         ticket.txn_number = setback.txn_number;
@@ -220,7 +221,7 @@ impl ChangeStreamActor {
             Err(_) => return self.refuse(Cause::Abandoned, false),
         };
         let Some(reader) = &mut self.reader else { return };
-        match effort.failed(&setback.failure, &mut reader.attempts) {
+        match effort.failed(&setback.failure, &mut reader.attempts, &self.shared.entropy) {
             Decision::RetryNow => self.repeat(effort, setback, ctx),
             Decision::RetryAfter(pause) => {
                 self.activity = Activity::Repeating(effort, Box::new(setback));
@@ -270,7 +271,9 @@ impl ChangeStreamActor {
         let fault = fault_of(&setback.failure, wire_version);
         let deadline = self.reader.as_ref().and_then(|reader| reader.fetch.budget.deadline());
         let sequel = match effort.purpose {
-            Purpose::More => self.resumption.get_more_failed(&fault, clock::now(), deadline, &mut rand::rng()),
+            Purpose::More => {
+                self.resumption.get_more_failed(&fault, clock::now(), deadline, &mut self.shared.entropy.rng())
+            }
             Purpose::Open => self.resumption.reopening_failed(&fault),
         };
         self.session = setback.session;
@@ -305,7 +308,7 @@ impl ChangeStreamActor {
         drop(fetch.reply.send(Err(Box::new(given_up))));
     }
 
-    /// Closes the cursor on its server. Whether that succeeds changes nothing.
+    /// Closes the cursor on its server, or leaves it to the reaper.
     fn kill(&mut self, within: Option<Duration>, done: Option<Token>) {
         let Some(mut cursor) = self.cursor.take() else { return };
         if done.is_none() {
@@ -315,11 +318,18 @@ impl ChangeStreamActor {
         let Some(mut debt) = cursor.take_debt() else { return };
         debt.timeout = within.or(debt.timeout);
         let Some(operation) = debt.operation(clock::now(), KILL_PATIENCE) else { return };
-        let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+        let (mut ticket, answer) = Ticket::new(operation, &self.shared);
         (ticket.session, ticket.lease) = (debt.session.take(), debt.lease.take());
         let answer = self.execute(ticket, answer);
+        let (shared, is_bound) = (self.shared.clone(), cursor.bound);
         tokio::task::spawn_local(async move {
-            drop(answer.await);
+            if let Ok(Err(setback)) = answer.await {
+                debt.lease = setback.lease;
+                // A bound cursor has ended with its connection.
+                if !is_bound || debt.lease.is_some() {
+                    reaper::owe(&shared, debt);
+                }
+            }
             drop(done);
         });
     }

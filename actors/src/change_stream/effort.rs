@@ -9,7 +9,7 @@ use mongo_actors_protocol::{
 use super::plan::{ChangeStreamPlan, GivenUp};
 use crate::{
     failure::{Cause, EstablishFault, Failure},
-    runtime::clock,
+    runtime::{Entropy, clock},
     summary::Summary,
 };
 
@@ -41,14 +41,19 @@ impl Effort {
     }
 
     /// An attempt has failed. What is known of it is added to `attempts`.
-    pub(super) fn failed(&mut self, failure: &Failure, attempts: &mut Vec<(Failure, Outcome)>) -> Decision {
+    pub(super) fn failed(
+        &mut self,
+        failure: &Failure,
+        attempts: &mut Vec<(Failure, Outcome)>,
+        entropy: &Entropy,
+    ) -> Decision {
         let mut summary = Summary::of(failure);
         let added = self.retries.driver_labels(&summary.failure());
         summary.labels.extend_from(&added);
         let outcome = summary.failure().outcome(self.rules.kind, self.rules.retryability);
         attempts.push((failure.clone(), outcome));
         let reported = (failure.clone(), summary.labels.clone());
-        self.retries.failed(clock::now(), &mut rand::rng(), &summary.failure(), reported)
+        self.retries.failed(clock::now(), &mut entropy.rng(), &summary.failure(), reported)
     }
 
     /// The servers that a repetition should avoid.

@@ -1,6 +1,6 @@
 //! Proving the client's credential to a server, on a new connection or once more on an old one.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bson::RawDocumentBuf;
 use mongo_actors_protocol::auth::{
@@ -10,11 +10,15 @@ use mongo_actors_protocol::auth::{
 };
 
 use super::{aws, handshake, link::Link};
-use crate::{failure::EstablishFault, shared::Shared};
+use crate::{failure::EstablishFault, runtime::Entropy, shared::Shared};
 
 /// Begins a conversation about the credential.
-pub(super) fn begin(mechanism: AuthMechanism, credential: &Credential) -> Result<Conversation, EstablishFault> {
-    Ok(Conversation::begin(mechanism, credential, SystemTime::now(), &mut rand::rng())?)
+pub(super) fn begin(
+    entropy: &Entropy,
+    mechanism: AuthMechanism,
+    credential: &Credential,
+) -> Result<Conversation, EstablishFault> {
+    Ok(Conversation::begin(mechanism, credential, entropy.date(), &mut entropy.rng())?)
 }
 
 /// Proves the credential. `begun` is a conversation whose first command was sent in the hello already, with the reply.
@@ -48,7 +52,7 @@ async fn converse(
     let (mut conversation, mut reply) = match begun {
         Some(begun) => begun,
         None => {
-            let conversation = begin(mechanism, credential)?;
+            let conversation = begin(&shared.entropy, mechanism, credential)?;
             let first = conversation.first_command();
             let reply = handshake::within(limit, handshake::command(shared, link, &first)).await?;
             (conversation, reply.as_document().to_owned())
@@ -73,8 +77,14 @@ async fn converse(
 
 /// Thousands of hashes: not on a thread that others wait for.
 async fn derive(shared: &Shared, derivation: KeyDerivation) -> Result<ClientKeys, EstablishFault> {
-    let derived = tokio::task::spawn_blocking(move || derivation.derive()).await;
-    let keys = derived.map_err(|error| EstablishFault::Refused(error.to_string().into()))?;
+    let keys = match shared.settings.is_simulated() {
+        // There are no other threads.
+        true => derivation.derive(),
+        false => {
+            let derived = tokio::task::spawn_blocking(move || derivation.derive()).await;
+            derived.map_err(|error| EstablishFault::Refused(error.to_string().into()))?
+        }
+    };
     shared.keys.put(keys.clone());
     Ok(keys)
 }

@@ -46,7 +46,7 @@ pub(super) async fn establish(
     let credential = shared.settings.options.credential.as_ref();
     let guess = credential.and_then(|credential| {
         let mechanism = Conversation::first_choice(credential);
-        Conversation::may_be_speculative(mechanism).then(|| begin(mechanism, credential))
+        Conversation::may_be_speculative(mechanism).then(|| begin(&shared.entropy, mechanism, credential))
     });
     let guess = guess.transpose().map_err(|fault| failed(EstablishStep::Authenticate, fault))?;
     let (reply, has_guessed) = {

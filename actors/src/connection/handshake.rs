@@ -26,6 +26,10 @@ pub(crate) async fn connect(shared: &Shared, address: &Arc<ServerAddress>) -> Re
     let connecting = async {
         #[cfg(feature = "chaos")]
         shared.registry.chaos.check_route(address)?;
+        #[cfg(feature = "simulation")]
+        if let Some(simulation) = &shared.settings.simulation {
+            return simulation.connect(address).await.map_err(EstablishFault::from);
+        }
         let transport = net::connect(address, proxy).await?;
         let Some(tls) = &shared.tls else { return Ok(transport) };
         step = EstablishStep::Tls;

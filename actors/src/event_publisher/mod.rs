@@ -92,6 +92,8 @@ enum Entry {
 pub(crate) struct EventSink {
     listeners: Arc<Listeners>,
     queue: Option<Arc<Sender>>,
+    /// Whether all listeners are called at once, as in a simulation.
+    at_once: bool,
     log: Arc<Log>,
 }
 
@@ -105,22 +107,27 @@ impl Drop for Sender {
 }
 
 impl EventSink {
-    /// A sink for these listeners. The thread is started only if one of them wants queued delivery.
+    /// A sink for these listeners. The thread is started only if one of them wants queued delivery, and they are not to be
+    /// called `at_once` all the same.
     ///
     /// # Errors
     /// The operating system's, when it grants no thread.
-    pub(crate) fn start(listeners: Listeners, max_log_document_len: Option<usize>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        listeners: Listeners,
+        max_log_document_len: Option<usize>,
+        at_once: bool,
+    ) -> std::io::Result<Self> {
         let listeners = Arc::new(listeners);
         let log = Arc::new(Log::new(max_log_document_len));
-        if !listeners.want(Delivery::Queued) {
-            return Ok(Self { listeners, queue: None, log });
+        if at_once || !listeners.want(Delivery::Queued) {
+            return Ok(Self { listeners, queue: None, at_once, log });
         }
         let queue = Arc::new(Queue::new(CAPACITY));
         let (entries, audience) = (queue.clone(), listeners.clone());
         thread::Builder::new()
             .name("mongo-actors-events".to_owned())
             .spawn(move || deliver_all(&entries, &audience))?;
-        Ok(Self { listeners, queue: Some(Arc::new(Sender(queue))), log })
+        Ok(Self { listeners, queue: Some(Arc::new(Sender(queue))), at_once, log })
     }
 
     /// Whether command events are worth building.
@@ -179,6 +186,9 @@ impl EventSink {
     fn publish(&self, event: Event) {
         self.log.write(&event);
         self.listeners.deliver(&event, Delivery::Inline);
+        if self.at_once {
+            self.listeners.deliver(&event, Delivery::Queued);
+        }
         if let Some(queue) = &self.queue {
             queue.0.push(Entry::Event(event));
         }

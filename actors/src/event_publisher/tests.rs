@@ -36,7 +36,7 @@ fn listeners(listener: &Arc<Recorder>) -> Listeners {
 #[tokio::test]
 async fn events_arrive_in_order_and_survive_a_panic() {
     let listener = Arc::new(Recorder::default());
-    let sink = EventSink::start(listeners(&listener), None).unwrap();
+    let sink = EventSink::start(listeners(&listener), None, false).unwrap();
     sink.publish_sdam(opening(1));
     sink.publish_sdam(SdamEvent::TopologyClosed { topology_id: ObjectId::from_bytes([0; 12]) });
     sink.publish_sdam(opening(2));
@@ -47,7 +47,7 @@ async fn events_arrive_in_order_and_survive_a_panic() {
 #[tokio::test]
 async fn an_inline_listener_has_seen_the_event_when_publishing_returns() {
     let listener = Arc::new(Recorder { inline: true, ..Recorder::default() });
-    let sink = EventSink::start(listeners(&listener), None).unwrap();
+    let sink = EventSink::start(listeners(&listener), None, false).unwrap();
     sink.publish_sdam(opening(7));
     assert_eq!(*listener.seen.lock().unwrap(), [7]);
     sink.flushed().await;

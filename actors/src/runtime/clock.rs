@@ -1,8 +1,8 @@
-//! The engine's clock: the one place that asks what time it is.
+//! The driver's clock: the one place that asks what time it is.
 
 use std::time::Instant;
 
 /// Now, by the clock that the runtime's timers follow (so that a paused clock pauses both).
-pub(crate) fn now() -> Instant {
+pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -8,14 +8,17 @@
 
 mod address;
 mod budget;
-pub(crate) mod clock;
+pub mod clock;
 mod context;
+mod entropy;
 mod event;
 mod lifeline;
 mod obituary;
 mod path;
 mod placement;
 mod registry;
+#[cfg(feature = "simulation")]
+mod seeded;
 mod supervise;
 #[cfg(test)]
 mod tests;
@@ -23,6 +26,7 @@ mod vital;
 mod watch;
 
 pub use budget::RestartBudget;
+pub use entropy::Entropy;
 pub use event::SupervisionEvent;
 pub use obituary::Death;
 pub use path::{ActorPath, Role};

@@ -33,34 +33,55 @@ impl Placement {
 /// An arbiter that actors can be started on.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
-    arbiter: ArbiterHandle,
+    place: Place,
     thread: ThreadId,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Arbiter(ArbiterHandle),
+    /// The `LocalSet` of a simulation, which has no arbiter and one thread only.
+    #[cfg(feature = "simulation")]
+    LocalSet,
 }
 
 impl Home {
     /// The calling thread's arbiter; none outside of one.
     pub(crate) fn current() -> Option<Self> {
-        Some(Self { arbiter: Arbiter::try_current()?, thread: thread::current().id() })
+        Some(Self { place: Place::Arbiter(Arbiter::try_current()?), thread: thread::current().id() })
+    }
+
+    /// The `LocalSet` that the caller runs on. Only tasks of that set may start actors there.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn local_set() -> Self {
+        Self { place: Place::LocalSet, thread: thread::current().id() }
     }
 
     /// Runs `birth` there: at once when called there, else as soon as the arbiter comes to it.
     /// Dropped without being run when the arbiter has stopped.
     pub(crate) fn run(&self, birth: impl FnOnce() + Send + 'static) {
         if thread::current().id() == self.thread {
-            birth();
-        } else {
-            self.arbiter.spawn_fn(birth);
+            return birth();
+        }
+        match &self.place {
+            Place::Arbiter(arbiter) => drop(arbiter.spawn_fn(birth)),
+            #[cfg(feature = "simulation")]
+            Place::LocalSet => drop(birth),
         }
     }
 
     /// The arbiter's thread.
-    pub(super) fn thread(&self) -> ThreadId {
+    pub(crate) fn thread(&self) -> ThreadId {
         self.thread
     }
 
     /// Whether the arbiter still takes work.
     pub(crate) fn is_alive(&self) -> bool {
-        self.arbiter.alive()
+        match &self.place {
+            Place::Arbiter(arbiter) => arbiter.alive(),
+            #[cfg(feature = "simulation")]
+            Place::LocalSet => true,
+        }
     }
 }
 

@@ -168,13 +168,22 @@ impl Registry {
         fault: mongo_actors_protocol::chaos::MessageFault,
         who: impl Fn(&ActorPath, Role) -> bool,
     ) -> usize {
-        let struck = self.entries.iter().filter(|entry| who(entry.key(), entry.value().role));
-        struck.map(|entry| entry.value().vital.strike(fault)).count()
+        let struck = self.in_order(|path, registered| who(path, registered.role));
+        struck.iter().map(|(_, vital)| vital.strike(fault)).count()
     }
 
-    /// Calls `look` with each live actor and its signs of life.
+    /// Calls `look` with each live actor and its signs of life, in the order of their paths.
     pub(super) fn for_each(&self, mut look: impl FnMut(&ActorPath, &Vital)) {
-        self.entries.iter().for_each(|entry| look(entry.key(), &entry.value().vital));
+        self.in_order(|_, _| true).iter().for_each(|(path, vital)| look(path, vital));
+    }
+
+    /// The actors that are wanted, in the order of their paths: whoever is woken first runs first, and in a simulation
+    /// that must not depend on where a map keeps its entries.
+    fn in_order(&self, wanted: impl Fn(&ActorPath, &Registered) -> bool) -> Vec<(ActorPath, Arc<Vital>)> {
+        let entries = self.entries.iter().filter(|entry| wanted(entry.key(), entry.value()));
+        let mut found: Vec<_> = entries.map(|entry| (entry.key().clone(), entry.value().vital.clone())).collect();
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found
     }
 }
 

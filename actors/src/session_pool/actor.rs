@@ -35,7 +35,7 @@ impl SessionPoolActor {
 
     fn acquire(&mut self) -> Option<HeldSession> {
         let home = self.home.clone()?;
-        let session = self.pool.acquire(clock::now(), self.shared.session_expiry(), &mut rand::rng());
+        let session = self.pool.acquire(clock::now(), self.shared.session_expiry(), &mut self.shared.entropy.rng());
         Some(HeldSession::new(session, home))
     }
 }

@@ -7,7 +7,6 @@ use std::{
 };
 
 use actix::{Actor, Handler, Supervised};
-use bson::oid::ObjectId;
 use mongo_actors_protocol::{
     address::ServerAddress,
     cmap::{CheckOutError, Clear, PoolClosed},
@@ -85,7 +84,7 @@ struct Server {
 impl TopologyActor {
     pub(crate) fn new(plan: TopologyPlan) -> Self {
         let settings = TopologySettings::from(&*plan.shared.settings.options);
-        let topology = Topology::new(settings, ObjectId::new());
+        let topology = Topology::new(settings, plan.shared.entropy.object_id());
         Self::around(plan, topology)
     }
 
@@ -259,7 +258,7 @@ impl TopologyActor {
         context.selector = self.plan.shared.settings.selector.as_ref();
         context.deprioritized = seeker.deprioritized();
         let in_flight = |address: &ServerAddress| self.servers.get(address).map_or(0, |s| s.load.in_flight());
-        Ok(select_server(&context, &in_flight, &mut rand::rng())?.cloned())
+        Ok(select_server(&context, &in_flight, &mut self.plan.shared.entropy.rng())?.cloned())
     }
 
     fn route(&self, seeker: Seeker, description: Arc<ServerDescription>) {
@@ -541,7 +540,7 @@ impl Handler<SrvUpdated> for TopologyActor {
 
     fn handle(&mut self, SrvUpdated { hosts, tag }: SrvUpdated, ctx: &mut Context<Self>) {
         if self.srv_poller.as_ref().is_some_and(|(current, _)| *current == tag) {
-            self.topology.srv_updated(&hosts, &mut rand::rng());
+            self.topology.srv_updated(&hosts, &mut self.plan.shared.entropy.rng());
             self.settle(ctx, None);
         }
     }

@@ -9,19 +9,25 @@ pub(crate) const HEADER: usize = 16;
 /// The longest message a server accepts.
 pub(crate) const MAX_MESSAGE: usize = 48_000_000;
 pub(crate) const OP_REPLY: i32 = 1;
-pub(crate) const OP_QUERY: i32 = 2004;
+/// The operation code of the oldest messages.
+pub const OP_QUERY: i32 = 2004;
 pub(crate) const OP_COMPRESSED: i32 = 2012;
 pub(crate) const OP_MSG: i32 = 2013;
 pub(crate) const CHECKSUM_PRESENT: u32 = 1;
-pub(crate) const MORE_TO_COME: u32 = 1 << 1;
+/// The flag of a message after which more come, or none is wanted.
+pub const MORE_TO_COME: u32 = 1 << 1;
 
 /// The first sixteen bytes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) length: i32,
-    pub(crate) request_id: i32,
-    pub(crate) response_to: i32,
-    pub(crate) op_code: i32,
+pub struct Header {
+    /// Of the whole message, in bytes.
+    pub length: i32,
+    /// Its number.
+    pub request_id: i32,
+    /// The number of the message that it answers.
+    pub response_to: i32,
+    /// What kind of message it is.
+    pub op_code: i32,
 }
 
 impl Header {
@@ -49,17 +55,18 @@ pub(crate) fn int32(bytes: &[u8], at: usize) -> Option<i32> {
 
 /// A message whose document has been read.
 #[derive(Clone, Debug)]
-pub(crate) struct Message {
-    pub(crate) header: Header,
+pub struct Message {
+    /// What is in front of it.
+    pub header: Header,
     /// The flags of an OP_MSG; 0 for the legacy messages.
-    pub(crate) flags: u32,
+    pub flags: u32,
     /// The command or the reply; document sequences appear as arrays under their names.
-    pub(crate) body: Document,
+    pub body: Document,
 }
 
 impl Message {
     /// Reads a whole OP_MSG, OP_QUERY or OP_REPLY.
-    pub(crate) fn parse(frame: &[u8]) -> io::Result<Self> {
+    pub fn parse(frame: &[u8]) -> io::Result<Self> {
         let header = Header::read(frame).ok_or_else(|| invalid("a message shorter than its header"))?;
         match header.op_code {
             OP_MSG => Self::parse_op_msg(header, frame),
@@ -105,7 +112,7 @@ impl Message {
     }
 
     /// The name of the command.
-    pub(crate) fn command_name(&self) -> &str {
+    pub fn command_name(&self) -> &str {
         self.body.keys().next().map_or("", String::as_str)
     }
 }
@@ -144,7 +151,7 @@ pub(super) fn set_length(message: &mut [u8]) {
 }
 
 /// An OP_MSG with one document.
-pub(crate) fn op_msg(request_id: i32, response_to: i32, flags: u32, body: &Document) -> io::Result<Vec<u8>> {
+pub fn op_msg(request_id: i32, response_to: i32, flags: u32, body: &Document) -> io::Result<Vec<u8>> {
     let mut message = Vec::with_capacity(256);
     header_into(&mut message, request_id, response_to, OP_MSG);
     message.extend_from_slice(&flags.to_le_bytes());
@@ -155,7 +162,7 @@ pub(crate) fn op_msg(request_id: i32, response_to: i32, flags: u32, body: &Docum
 }
 
 /// A legacy OP_REPLY with one document, as answers the OP_QUERY of a first `isMaster`.
-pub(crate) fn op_reply(request_id: i32, response_to: i32, body: &Document) -> io::Result<Vec<u8>> {
+pub fn op_reply(request_id: i32, response_to: i32, body: &Document) -> io::Result<Vec<u8>> {
     let mut message = Vec::with_capacity(256);
     header_into(&mut message, request_id, response_to, OP_REPLY);
     message.extend_from_slice(&8_i32.to_le_bytes());
@@ -172,7 +179,7 @@ pub(crate) fn error_document(code: i32, code_name: &str, message: &str) -> Docum
 }
 
 /// Reads one message; none when the peer closed between two messages.
-pub(crate) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
+pub async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
     let mut frame = vec![0; HEADER];
     let first = stream.read(&mut frame).await?;
     if first == 0 {

@@ -1,0 +1,85 @@
+//! The simulation, and whether its checks can fail.
+
+use std::time::Duration;
+
+use mongo_actors_chaos::{
+    RunRecord,
+    simulation::{Scenario, Slip, observe, run_with},
+};
+
+/// Long enough for a few faults of every kind.
+fn short() -> Scenario {
+    Scenario { faulty_for: Duration::from_secs(8), timeout: Duration::from_secs(3), ..Scenario::default() }
+}
+
+fn assert_good(record: &RunRecord) {
+    assert!(record.violations.is_empty(), "seed {}: {:#?}", record.seed, record.violations);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history() {
+    let (first, lines) = observe(7, &short());
+    let (second, again) = observe(7, &short());
+    let difference = lines.iter().zip(&again).enumerate().find(|(_, (first, second))| first != second);
+    if let Some((line, (first, second))) = difference {
+        panic!("line {line} of {} and {}:\n  {first}\n  {second}", lines.len(), again.len());
+    }
+    assert_eq!(lines.len(), again.len());
+    assert!(lines.len() > 1_000, "only {} things were observed", lines.len());
+    assert_eq!(first.history, second.history);
+    assert_eq!(RunRecord { elapsed: first.elapsed, ..second }, first);
+    assert_good(&first);
+}
+
+#[test]
+fn other_seeds_give_other_histories() {
+    assert_ne!(run_with(1, &short()).history, run_with(2, &short()).history);
+}
+
+#[test]
+fn without_faults_everything_succeeds() {
+    let calm = Scenario {
+        network_fails: false,
+        servers_fail: false,
+        actors_fail: false,
+        clocks_fail: false,
+        faulty_for: Duration::from_secs(5),
+        ..Scenario::default()
+    };
+    let record = run_with(3, &calm);
+    assert_good(&record);
+    assert!(record.faults.is_empty());
+    assert_eq!(record.outcomes.get("ok"), Some(&record.operations), "{:?}", record.outcomes);
+}
+
+#[test]
+fn whatever_fails_promises_are_kept() {
+    let mut faults = 0;
+    for seed in 100..124 {
+        let record = run_with(seed, &short());
+        assert_good(&record);
+        faults += record.faults.len();
+    }
+    assert!(faults > 100, "only {faults} faults");
+}
+
+/// The first seed whose run tells of the slip.
+fn noticed(slip: Slip, scenario: Scenario) -> Option<Vec<String>> {
+    let scenario = Scenario { slip, ..scenario };
+    (0..20).map(|seed| run_with(seed, &scenario).violations).find(|violations| !violations.is_empty())
+}
+
+#[test]
+fn a_server_that_executes_a_retried_write_twice_is_noticed() {
+    let violations = noticed(Slip::ForgetsStatements, short()).unwrap();
+    assert!(
+        violations.iter().any(|violation| violation.contains("twice") || violation.contains("E11000")),
+        "{violations:?}"
+    );
+}
+
+#[test]
+fn a_server_that_loses_what_it_acknowledged_is_noticed() {
+    let violations = noticed(Slip::AcknowledgesTooEarly, short()).unwrap();
+    assert!(violations.iter().any(|violation| violation.contains("is lost")), "{violations:?}");
+}
