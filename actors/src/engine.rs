@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bson::RawDocumentBuf;
 use mongo_actors_protocol::{
     address::ServerAddress,
     cmap::CheckOutError,
@@ -450,6 +451,11 @@ impl Engine {
     /// Has a cursor killed in the background.
     pub fn owe(&self, debt: KillCursors) {
         reaper::owe(&self.shared, debt);
+    }
+
+    /// What future handshakes say of the client.
+    pub fn metadata(&self) -> RawDocumentBuf {
+        RawDocumentBuf::clone(self.shared.metadata.load().document())
     }
 
     /// Adds to what future handshakes say of the client. Says whether it was new.
