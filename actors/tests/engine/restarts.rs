@@ -371,13 +371,21 @@ async fn whoever_asks_for_a_session_waits_for_the_pool_that_is_being_replaced() 
     for fault in [MessageFault::Panic, MessageFault::Stop, MessageFault::Kill, MessageFault::Drop] {
         let subject = Subject::new(&[]).await;
         let mut firings = subject.engine.chaos().order(FaultOrder::new(Role::SessionPool, fault).on("Lend"));
-        let session = subject.engine.start_session(Default::default()).await;
+        let session = subject.engine.start_session(Default::default(), None).await;
         assert!(firings.reached(1).await);
         assert!(session.is_ok(), "{fault:?}: {session:?}");
         drop(session);
         persist(&subject.engine, ping()).await;
         subject.end_well().await;
     }
+    // Its patience is that of the caller.
+    let subject = Subject::new(&[]).await;
+    let _firings = subject.engine.chaos().order(FaultOrder::new(Role::SessionPool, MessageFault::Stall).on("Lend"));
+    let began = Instant::now();
+    let refused = subject.engine.start_session(Default::default(), Some(began + Duration::from_millis(200))).await;
+    assert!(matches!(refused.unwrap_err().cause, Cause::DeadlinePassed));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    subject.engine.close(None).await;
     // A tree that is down has none.
     let subject = Subject::with(&[], |settings| {
         settings.restart_budget = RestartBudget::NONE;
@@ -385,7 +393,7 @@ async fn whoever_asks_for_a_session_waits_for_the_pool_that_is_being_replaced() 
     })
     .await;
     let _firings = subject.engine.chaos().order(FaultOrder::new(Role::SessionPool, MessageFault::Kill).on("Lend"));
-    let refused = subject.engine.start_session(Default::default()).await.unwrap_err();
+    let refused = subject.engine.start_session(Default::default(), None).await.unwrap_err();
     assert!(matches!(refused.cause, Cause::EngineDown(_)), "{refused:?}");
     subject.engine.close(None).await;
 }
