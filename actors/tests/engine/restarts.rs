@@ -128,9 +128,10 @@ async fn begin(subject: &Subject, count: usize, on_server: usize) -> Vec<tokio::
         let setback = pending.await.unwrap().unwrap_err();
         (setback.failure.cause, setback.failure.stage)
     };
+    let busy = || actors(&subject.engine, Role::Connection).iter().filter(|actor| actor.in_flight > 0).count();
+    eventually("the insert is over for its connection", || busy() == 0).await;
     let all =
         (0..count).map(|_| tokio::spawn(outcome(subject.engine.execute(slow(Duration::from_secs(20)))))).collect();
-    let busy = || actors(&subject.engine, Role::Connection).iter().filter(|actor| actor.in_flight > 0).count();
     // A connection writes in the turn in which it takes an operation up.
     eventually("they are under way", || busy() >= on_server).await;
     all
