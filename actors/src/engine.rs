@@ -419,16 +419,25 @@ impl Engine {
     }
 
     /// An explicit session, with a server session of its own. Asks no server. Waits for a session pool that is being
-    /// replaced, for at most `serverSelectionTimeoutMS`.
+    /// replaced, until `deadline` and for at most `serverSelectionTimeoutMS`.
     ///
     /// # Errors
     /// Why the client's actors do not answer.
-    pub async fn start_session(&self, options: SessionOptions) -> Result<SharedSession, Failure> {
-        let limit = self.shared.settings.options.server_selection_timeout;
+    pub async fn start_session(
+        &self,
+        options: SessionOptions,
+        deadline: Option<Instant>,
+    ) -> Result<SharedSession, Failure> {
         let failed = |cause| Failure { cause, server: None, connection: None, stage: Stage::Queued };
-        match tokio::time::timeout(limit, self.lend(options)).await {
+        let usual = clock::now() + self.shared.settings.options.server_selection_timeout;
+        let is_earlier = |deadline: &Instant| *deadline <= usual;
+        let (limit, cause) = match deadline.filter(is_earlier) {
+            Some(deadline) => (deadline, Cause::DeadlinePassed),
+            None => (usual, Cause::Abandoned),
+        };
+        match tokio::time::timeout_at(limit.into(), self.lend(options)).await {
             Ok(lent) => lent.map_err(failed),
-            Err(_) => Err(failed(Cause::Abandoned)),
+            Err(_) => Err(failed(cause)),
         }
     }
 

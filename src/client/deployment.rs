@@ -101,7 +101,8 @@ impl Client {
         selected.map_err(|failure| Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent))
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// When the time is up of something that begins now and has no timeout of its own.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         let own = self.options().timeout.map(|timeout| Budget::beginning_at(clock::now(), Some(timeout)));
         timeout::current().or(own)?.deadline()
     }

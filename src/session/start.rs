@@ -14,7 +14,7 @@ use crate::{
 
 impl Client {
     /// Starts a session. Awaiting it asks no server; it waits if the driver's session pool is just being restarted, for at
-    /// most the server selection timeout.
+    /// most the server selection timeout and the time that operations have here.
     ///
     /// Whether the deployment has sessions is found out by the first operation. A session that is not used for more
     /// than a minute after it was started may meet an error because the server has forgotten it.
@@ -101,7 +101,7 @@ awaitable! { ['a] StartSession<'a> => ClientSession {
             options.validate()?;
             let shared = client
                 .engine()
-                .start_session(options.clone())
+                .start_session(options.clone(), client.deadline())
                 .await
                 .map_err(|failure| Error::from_failure(&failure, &Labels::new(), None, false, Outcome::NotSent))?;
             Ok(ClientSession::new(client.clone(), options, shared))

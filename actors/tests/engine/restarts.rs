@@ -128,9 +128,10 @@ async fn begin(subject: &Subject, count: usize, on_server: usize) -> Vec<tokio::
         let setback = pending.await.unwrap().unwrap_err();
         (setback.failure.cause, setback.failure.stage)
     };
+    let busy = || actors(&subject.engine, Role::Connection).iter().filter(|actor| actor.in_flight > 0).count();
+    eventually("the insert is over for its connection", || busy() == 0).await;
     let all =
         (0..count).map(|_| tokio::spawn(outcome(subject.engine.execute(slow(Duration::from_secs(20)))))).collect();
-    let busy = || actors(&subject.engine, Role::Connection).iter().filter(|actor| actor.in_flight > 0).count();
     // A connection writes in the turn in which it takes an operation up.
     eventually("they are under way", || busy() >= on_server).await;
     all
@@ -371,13 +372,21 @@ async fn whoever_asks_for_a_session_waits_for_the_pool_that_is_being_replaced() 
     for fault in [MessageFault::Panic, MessageFault::Stop, MessageFault::Kill, MessageFault::Drop] {
         let subject = Subject::new(&[]).await;
         let mut firings = subject.engine.chaos().order(FaultOrder::new(Role::SessionPool, fault).on("Lend"));
-        let session = subject.engine.start_session(Default::default()).await;
+        let session = subject.engine.start_session(Default::default(), None).await;
         assert!(firings.reached(1).await);
         assert!(session.is_ok(), "{fault:?}: {session:?}");
         drop(session);
         persist(&subject.engine, ping()).await;
         subject.end_well().await;
     }
+    // Its patience is that of the caller.
+    let subject = Subject::new(&[]).await;
+    let _firings = subject.engine.chaos().order(FaultOrder::new(Role::SessionPool, MessageFault::Stall).on("Lend"));
+    let began = Instant::now();
+    let refused = subject.engine.start_session(Default::default(), Some(began + Duration::from_millis(200))).await;
+    assert!(matches!(refused.unwrap_err().cause, Cause::DeadlinePassed));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    subject.engine.close(None).await;
     // A tree that is down has none.
     let subject = Subject::with(&[], |settings| {
         settings.restart_budget = RestartBudget::NONE;
@@ -385,7 +394,7 @@ async fn whoever_asks_for_a_session_waits_for_the_pool_that_is_being_replaced() 
     })
     .await;
     let _firings = subject.engine.chaos().order(FaultOrder::new(Role::SessionPool, MessageFault::Kill).on("Lend"));
-    let refused = subject.engine.start_session(Default::default()).await.unwrap_err();
+    let refused = subject.engine.start_session(Default::default(), None).await.unwrap_err();
     assert!(matches!(refused.cause, Cause::EngineDown(_)), "{refused:?}");
     subject.engine.close(None).await;
 }

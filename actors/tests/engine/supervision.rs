@@ -159,7 +159,7 @@ async fn an_actor_of_the_application_can_be_told() {
     let watchman = Watchman(told).start();
     let (engine, _) = subject(|settings| settings.listeners.supervision.push(Arc::new(watchman.recipient()))).await;
     let _firings = engine.chaos().order(FaultOrder::new(Role::SessionPool, MessageFault::Stop).on("Lend"));
-    drop(engine.start_session(Default::default()).await);
+    drop(engine.start_session(Default::default(), None).await);
     loop {
         let event = events.recv().await.expect("the restart is told");
         if let SupervisionEvent::ActorRestarted { role: Role::SessionPool, cause, .. } = event {
