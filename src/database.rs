@@ -2,7 +2,6 @@
 
 use std::{fmt, hash, sync::Arc};
 
-use bson::{Bson, Document};
 use mongo_actors_protocol::{
     concern::{ReadConcern, WriteConcern},
     options::CodecOptions,
@@ -10,10 +9,8 @@ use mongo_actors_protocol::{
 };
 
 use crate::{
-    Filter,
     client::Client,
     collection::Collection,
-    error::{Error, Result},
     executor::Call,
     settings::{CollectionOptions, DatabaseOptions, Settings},
 };
@@ -115,29 +112,6 @@ impl Database {
     /// A collection with settings of its own.
     pub fn collection_with_options<T>(&self, name: &str, options: CollectionOptions) -> Collection<T> {
         Collection::new(self, name, options)
-    }
-
-    /// The document that a reference (`{ $ref, $id, $db }`) points at; none when it is not there.
-    ///
-    /// # Errors
-    /// [`InvalidArgument`](crate::error::ErrorKind::InvalidArgument) when `reference` is no reference, or names another
-    /// database; otherwise those of [`Collection::find_one`].
-    ///
-    /// # Cancel safety
-    /// See [`action`](crate::action).
-    pub async fn dereference(&self, reference: &Document) -> Result<Option<Document>> {
-        let (Ok(collection), Some(id)) = (reference.get_str("$ref"), reference.get("$id")) else {
-            return Err(Error::invalid_argument("reference", "it must have \"$ref\", a text, and \"$id\""));
-        };
-        match reference.get("$db") {
-            None => {}
-            Some(Bson::String(name)) if name == self.name() => {}
-            Some(name) => {
-                let reason = format!("it points into the database {name}, and this one is {}", self.name());
-                return Err(Error::invalid_argument("reference", reason));
-            }
-        }
-        self.collection(collection).find_one(Filter::id(id.clone())).await
     }
 }
 

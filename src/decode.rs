@@ -96,4 +96,19 @@ mod tests {
         let clean = readable(bytes.into(), &lossy).unwrap();
         assert_eq!(borrow::<Borrowed<'_>>(&clean, &lossy).unwrap().a, "xz");
     }
+
+    #[test]
+    fn what_a_server_sends_makes_no_message_long() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Empty {}
+
+        let mut document = Document::new();
+        document.insert("k".repeat(100_000), 1);
+        let bytes = bson::serialize_to_vec(&document).unwrap();
+        let error = decode::<Empty>(&bytes, &CodecOptions::default()).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.len() > 100_000, "the source has it all: {} bytes", source.len());
+        assert!(error.to_string().len() < 1000, "{} bytes", error.to_string().len());
+    }
 }

@@ -43,8 +43,11 @@
 //! * Results are in [`results`], cursors are [`Cursor`] and [`RawBatchCursor`].
 //! * [`change_stream`] tells what happens in a collection, a database or the deployment.
 //! * [`error::Error`] says what went wrong, where, what was tried, and what to do.
-//! * [`event`] has what can be listened to, [`topology`] what is known of the deployment.
+//! * [`event`] has what can be listened to by one client, [`monitoring`] registers listeners for all, and [`topology`]
+//!   has what is known of the deployment.
 //! * [`codec`] tells how values become those of the application, where BSON leaves a choice.
+//!
+//! Whoever comes from PyMongo or from the official Rust driver finds everything in [`migration`].
 //!
 //! Documents are those of the [`bson`] crate, which is re-exported.
 //!
@@ -59,6 +62,8 @@ pub mod change_stream;
 pub mod chaos;
 pub mod codec;
 pub mod error;
+pub mod migration;
+pub mod monitoring;
 pub mod options;
 pub mod results;
 #[cfg(feature = "simulation")]
@@ -78,6 +83,10 @@ mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
 
 pub use bson;
 pub use mongo_actors_protocol::{address::ServerAddress, command::Namespace, concern, event};

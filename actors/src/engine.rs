@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bson::RawDocumentBuf;
 use mongo_actors_protocol::{
     address::ServerAddress,
     cmap::CheckOutError,
@@ -34,7 +35,8 @@ use crate::{
     settings::{EngineSettings, StartError},
     shared::{Shared, Status, Token},
     supervisor::{
-        Decision, Escalation, Restart, Shutdown, SupervisionSnapshot, SupervisorActor, SupervisorPlan, TreeStatus,
+        Attend, Decision, Escalation, Restart, Shutdown, SupervisionSnapshot, SupervisorActor, SupervisorPlan,
+        TreeStatus,
     },
     ticket::{HeldSession, Lease, Limits, Operation, Pending, Setback, SharedSession, Ticket},
     topology::{CheckOutBare, Execute, Flush, OrderPool, PoolOrder, Select, WarmUpPools},
@@ -252,7 +254,7 @@ impl Engine {
         let backstop = operation.deadline.map(|deadline| tokio::time::sleep_until((deadline + BACKSTOP).into()));
         #[cfg(feature = "chaos")]
         let command = operation.request.name.clone();
-        let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+        let (mut ticket, answer) = Ticket::new(operation, &self.shared);
         prepare(&mut ticket);
         let pending = Pending::new(answer, self.shared.clone(), backstop);
         // Before the ticket is on its way: a fault may have it answered at once.
@@ -387,20 +389,43 @@ impl Engine {
         limits.reduce(Limits::smaller).unwrap_or_default()
     }
 
-    /// An explicit session, with a server session of its own. Asks no server.
+    /// An explicit session, with a server session of its own. Asks no server. Waits for a session pool that is being
+    /// replaced, for at most `serverSelectionTimeoutMS`.
     ///
     /// # Errors
     /// Why the client's actors do not answer.
     pub async fn start_session(&self, options: SessionOptions) -> Result<SharedSession, Failure> {
-        self.shared.grown.reached().await;
+        let limit = self.shared.settings.options.server_selection_timeout;
         let failed = |cause| Failure { cause, server: None, connection: None, stage: Stage::Queued };
-        let (reply, lent) = oneshot::channel();
-        match (self.shared.status.load().refusal(), &*self.shared.sessions.load()) {
-            (Some(refusal), _) => return Err(failed(refusal)),
-            (None, Some(sessions)) => sessions.do_send(Lend { options, reply }),
-            (None, None) => drop(reply),
+        match tokio::time::timeout(limit, self.lend(options)).await {
+            Ok(lent) => lent.map_err(failed),
+            Err(_) => Err(failed(Cause::Abandoned)),
         }
-        lent.await.map_err(|_| failed(Cause::Abandoned))
+    }
+
+    /// Asks the session pool, be it the next one, until it answers.
+    async fn lend(&self, options: SessionOptions) -> Result<SharedSession, Cause> {
+        let mut pools = self.shared.sessions.subscribe();
+        self.shared.grown.reached().await;
+        loop {
+            let pool = pools.borrow_and_update().clone();
+            if let Some(refusal) = self.shared.status.load().refusal() {
+                return Err(refusal);
+            }
+            if let Some(pool) = pool {
+                let (reply, lent) = oneshot::channel();
+                pool.do_send(Lend { options: options.clone(), reply });
+                if let Ok(session) = lent.await {
+                    return Ok(session);
+                }
+                if pool.connected() {
+                    // It has crashed of the question, and lives on.
+                    continue;
+                }
+            }
+            // The sender is shared by all that could wait for it.
+            drop(pools.changed().await);
+        }
     }
 
     /// Ends a session that nobody will use any more, and aborts its transaction, in the background.
@@ -426,6 +451,11 @@ impl Engine {
     /// Has a cursor killed in the background.
     pub fn owe(&self, debt: KillCursors) {
         reaper::owe(&self.shared, debt);
+    }
+
+    /// What future handshakes say of the client.
+    pub fn metadata(&self) -> RawDocumentBuf {
+        RawDocumentBuf::clone(self.shared.metadata.load().document())
     }
 
     /// Adds to what future handshakes say of the client. Says whether it was new.
@@ -496,11 +526,19 @@ impl Engine {
         SupervisionSnapshot { status, operations: self.shared.gate.inside(), actors: self.actors() }
     }
 
-    /// Starts the tree anew, whatever state it is in. A closed client stays closed.
+    /// Starts the tree anew, whatever state it is in. A closed client stays closed. If the root itself dies of it, its
+    /// parent decides, or whoever calls this again.
     pub async fn restart(&self) {
-        let (done, restarted) = Token::new();
-        self.root.revived().addr.do_send(Restart { done });
-        restarted.await;
+        let (done, restarted) = oneshot::channel();
+        let supervisor = self.root.revived().addr.clone();
+        supervisor.do_send(Restart { done });
+        if restarted.await.is_err() {
+            // Its next life has begun with a new tree, or it is gone. This tells when either is so: before, a root that was
+            // killed would be taken for one that is alive.
+            let (_attended, attended) = Token::new();
+            supervisor.do_send(Attend { _attended });
+            attended.await;
+        }
     }
 
     /// What has the client's actors and connections fail on purpose.

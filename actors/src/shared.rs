@@ -12,7 +12,7 @@ use mongo_actors_protocol::{
     sdam::{Topology, TopologyDescription, TopologySettings},
     session::{ClusterTime, SessionExpiry},
 };
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::{
     connection::{AwsKeyCache, KeyCache},
@@ -37,8 +37,8 @@ pub(crate) struct Shared {
     pub(crate) topology: ArcSwapOption<Address<TopologyActor>>,
     /// Written by the supervisor: the reaper of today.
     pub(crate) reaper: ArcSwapOption<Address<ReaperActor>>,
-    /// Written by the supervisor: the session pool of today.
-    pub(crate) sessions: ArcSwapOption<Address<SessionPoolActor>>,
+    /// Written by the supervisor: the session pool of today. Whoever needs one waits for it.
+    pub(crate) sessions: watch::Sender<Option<Address<SessionPoolActor>>>,
     /// Written by the supervisor; by the handle that closes a client whose supervisor is gone.
     pub(crate) status: ArcSwap<Status>,
     /// Written by the engine's handles, under the eyes of no actor: only later handshakes read it.
@@ -84,7 +84,7 @@ impl Shared {
             cluster_time: ArcSwapOption::empty(),
             topology: ArcSwapOption::empty(),
             reaper: ArcSwapOption::empty(),
-            sessions: ArcSwapOption::empty(),
+            sessions: watch::Sender::default(),
             status: ArcSwap::from_pointee(Status::Open),
             metadata: ArcSwap::from_pointee(metadata),
             keys: KeyCache::default(),

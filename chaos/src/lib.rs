@@ -3,7 +3,10 @@
 //! Each run follows from a seed, and ends in a [`RunRecord`]: what was done, what failed on purpose, how the operations
 //! ended, and which promises were broken.
 
-mod record;
+pub mod campaign;
+pub mod record;
+pub mod replica_set;
+pub mod report;
 pub mod simulation;
 
 pub use record::{Against, FiredFault, RunRecord};

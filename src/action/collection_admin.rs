@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use mongo_actors_protocol::command::{
     DropCollection as DropCollectionCommand, DropCollectionOptions, ListCollections, ListCollectionsOptions, Namespace,
     RenameCollection as RenameCollectionCommand, RenameCollectionOptions,
     ValidateCollection as ValidateCollectionCommand, ValidateCollectionOptions,
 };
-use mongo_actors_protocol::options::CodecOptions;
+use mongo_actors_protocol::{options::CodecOptions, retry::Outcome};
 
 use super::{
     ActionFuture, awaitable, confirmed,
@@ -76,7 +76,7 @@ impl<T> Collection<T> {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn options(&self) -> CollectionCreationOptions<'_> {
-        CollectionCreationOptions { collection: self.handle(), timeout: None, session: None }
+        CollectionCreationOptions { collection: self.handle(), comment: None, timeout: None, session: None }
     }
 
     /// Checks the structures of the collection and its indexes; see [`Database::validate_collection`].
@@ -158,6 +158,7 @@ awaitable! { ['a, T: 'a] RenameCollection<'a, T> => Collection<T> {
 #[must_use = "operations do nothing unless they are awaited"]
 pub struct CollectionCreationOptions<'a> {
     collection: &'a Arc<CollectionHandle>,
+    comment: Option<Bson>,
     timeout: Option<Duration>,
     session: Option<&'a mut ClientSession>,
 }
@@ -165,16 +166,18 @@ pub struct CollectionCreationOptions<'a> {
 impl<'a> CollectionCreationOptions<'a> {
     setter!(timeout);
     setter!(session);
+    setter!(own_comment);
 }
 
 awaitable! { ['a] CollectionCreationOptions<'a> => Document {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, timeout, session } = self;
+        let Self { collection, comment, timeout, session } = self;
         ActionFuture::new(async move {
             let session = session.as_deref();
             let call = collection.call().timeout(timeout).in_session(session);
             let Namespace { db, coll } = &collection.namespace;
-            let options = ListCollectionsOptions { filter: Some(doc! { "name": &**coll }), ..Default::default() };
+            let filter = Some(doc! { "name": &**coll });
+            let options = ListCollectionsOptions { filter, comment, ..Default::default() };
             let prepared = call.prepare(&ListCollections::full(db, &options))?;
             let terms = Terms::of(&prepared);
             let executed = call.client().execute(prepared).await?;
@@ -213,9 +216,8 @@ awaitable! { ['a] ValidateCollection<'a> => Document {
         ActionFuture::of(database.client(), prepared, move |body| {
             let report = require(body)?;
             if !ValidateCollectionCommand::decode(report)? {
-                return Err(Error::new(ErrorKind::CollectionInvalid {
-                    reason: format!("the collection {namespace} is not valid: see the server's response"),
-                }));
+                let reason = format!("the collection {namespace} is not valid: see the server's response");
+                return Err(Error::new(ErrorKind::CollectionInvalid { reason }).with_outcome(Outcome::Applied));
             }
             decode(report.as_bytes(), &CodecOptions::default())
         })

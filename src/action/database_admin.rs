@@ -38,8 +38,8 @@ impl Database {
     /// # Errors
     /// [`CollectionInvalid`](crate::error::ErrorKind::CollectionInvalid) with
     /// [`check_exists`](CreateCollection::check_exists); [`WriteConcern`](crate::error::ErrorKind::WriteConcern), and
-    /// those of reaching a server and of its refusal, such as that there is a collection of this name with other
-    /// options.
+    /// those of reaching a server and of its refusal, such as that there is a collection of this name (from 7.0: with
+    /// other options).
     ///
     /// # Cancel safety
     /// The collection may or may not be created when the future is dropped; see [`action`](crate::action).
@@ -113,8 +113,8 @@ fluent! { ['a] CreateCollection<'a>, CreateCollectionOptions {
 } }
 
 impl CreateCollection<'_> {
-    /// Whether to look first if there is a collection of this name, whatever its options. Default: false; the server
-    /// then accepts one that has the same options.
+    /// Whether to look first if there is a collection of this name, whatever its options. Default: false; servers from
+    /// 7.0 then accept one that has the same options, older ones refuse it.
     pub fn check_exists(mut self, check: bool) -> Self {
         self.check_exists = check;
         self

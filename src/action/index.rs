@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bson::Document;
 use mongo_actors_protocol::command::{
     CreateIndexOptions, CreateIndexes as CreateIndexesCommand, DropIndexOptions, DropIndexes as DropIndexesCommand,
-    IndexModel, IndexSelection, ListIndexes as ListIndexesCommand, ListIndexesOptions,
+    IndexModel, IndexSelection, Keys, ListIndexes as ListIndexesCommand, ListIndexesOptions,
 };
 
 use super::{ActionFuture, awaitable, confirmed, setters::fluent};
@@ -25,10 +25,10 @@ impl<T> Collection<T> {
     ///
     /// ```no_run
     /// # async fn example(people: mongo_actors::Collection) -> mongo_actors::error::Result<()> {
-    /// use mongo_actors::{bson::doc, options::{IndexModel, IndexOptions}};
+    /// use mongo_actors::options::IndexModel;
     ///
-    /// let unique = IndexOptions { unique: Some(true), ..Default::default() };
-    /// let name = people.create_index(IndexModel::new(doc! { "email": 1 }).with_options(unique)).await?;
+    /// people.create_index([("age", -1), ("name", 1)]).await?;
+    /// let name = people.create_index(IndexModel::new("email").unique(true)).await?;
     /// assert_eq!(name, "email_1");
     /// # Ok(())
     /// # }
@@ -75,13 +75,20 @@ impl<T> Collection<T> {
 
     /// Drops the index whose name was made from these keys.
     ///
+    /// ```no_run
+    /// # async fn example(people: mongo_actors::Collection) -> mongo_actors::error::Result<()> {
+    /// people.drop_index_by_keys([("age", -1), ("name", 1)]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`drop_index`](Self::drop_index).
     ///
     /// # Cancel safety
     /// See [`action`](crate::action).
-    pub fn drop_index_by_keys(&self, keys: impl Into<Document>) -> DropIndex<'_> {
-        DropIndex::new(self.handle(), Which::Keys(keys.into()))
+    pub fn drop_index_by_keys(&self, keys: impl Into<Keys>) -> DropIndex<'_> {
+        DropIndex::new(self.handle(), Which::Keys(keys.into().into()))
     }
 
     /// Drops every index but that of `_id`.

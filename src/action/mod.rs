@@ -19,6 +19,7 @@ mod collection_admin;
 mod count;
 mod database_admin;
 mod delete;
+mod dereference;
 mod distinct;
 mod explain;
 mod find;
@@ -30,6 +31,7 @@ mod modify_collection;
 mod replace;
 mod run_command;
 mod search_index;
+mod server_info;
 mod update;
 mod watch;
 
@@ -61,6 +63,7 @@ pub use self::{
     count::{CountDocuments, EstimatedDocumentCount},
     database_admin::{CreateCollection, DropDatabase, ListCollectionNames, ListCollections},
     delete::Delete,
+    dereference::Dereference,
     distinct::Distinct,
     explain::Explain,
     find::{Find, FindOne, FindRawBatches},
@@ -72,6 +75,7 @@ pub use self::{
     replace::Replace,
     run_command::{RunCommand, RunCursorCommand},
     search_index::{CreateSearchIndexes, DropSearchIndex, ListSearchIndexes, UpdateSearchIndex},
+    server_info::ServerInfo,
     update::Update,
     watch::Watch,
 };

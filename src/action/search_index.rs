@@ -4,7 +4,7 @@
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use bson::Document;
+use bson::{Bson, Document};
 use mongo_actors_protocol::command::{
     AggregateOptions, CreateSearchIndexes as CreateSearchIndexesCommand, DropSearchIndex as DropSearchIndexCommand,
     ListSearchIndexes as ListSearchIndexesCommand, SearchIndexModel, UpdateSearchIndex as UpdateSearchIndexCommand,
@@ -72,7 +72,7 @@ impl<T> Collection<T> {
         definition: impl Into<Document>,
     ) -> UpdateSearchIndex<'_> {
         let (name, definition) = (name.into(), definition.into());
-        UpdateSearchIndex { collection: self.handle(), name, definition, timeout: None, session: None }
+        UpdateSearchIndex { collection: self.handle(), name, definition, comment: None, timeout: None, session: None }
     }
 
     /// Drops the search index of this name. A collection that does not exist has none to drop, which is fine.
@@ -83,7 +83,7 @@ impl<T> Collection<T> {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn drop_search_index(&self, name: impl Into<String>) -> DropSearchIndex<'_> {
-        DropSearchIndex { collection: self.handle(), name: name.into(), timeout: None, session: None }
+        DropSearchIndex { collection: self.handle(), name: name.into(), comment: None, timeout: None, session: None }
     }
 
     /// The search indexes of the collection. Awaiting it gives a [`Cursor`].
@@ -105,6 +105,7 @@ impl<T> Collection<T> {
 pub struct CreateSearchIndexes<'a, R> {
     collection: &'a Arc<CollectionHandle>,
     models: Vec<SearchIndexModel>,
+    comment: Option<Bson>,
     timeout: Option<Duration>,
     session: Option<&'a mut ClientSession>,
     names: PhantomData<fn() -> R>,
@@ -112,16 +113,18 @@ pub struct CreateSearchIndexes<'a, R> {
 
 impl<'a, R> CreateSearchIndexes<'a, R> {
     fn new(collection: &'a Arc<CollectionHandle>, models: Vec<SearchIndexModel>) -> Self {
-        Self { collection, models, timeout: None, session: None, names: PhantomData }
+        Self { collection, models, comment: None, timeout: None, session: None, names: PhantomData }
     }
 
     setter!(timeout);
     setter!(session);
+    setter!(own_comment);
 
     fn names(self) -> ActionFuture<'a, Result<Vec<String>>> {
-        let Self { collection, models, timeout, session, .. } = self;
-        let call = collection.call().timeout(timeout).session(session);
-        let prepared = call.prepare(&CreateSearchIndexesCommand { namespace: &collection.namespace, models: &models });
+        let Self { collection, models, comment, timeout, session, .. } = self;
+        let namespace = &collection.namespace;
+        let command = CreateSearchIndexesCommand { namespace, models: &models, comment: comment.as_ref() };
+        let prepared = collection.call().timeout(timeout).session(session).prepare(&command);
         ActionFuture::of(collection.client(), prepared, |body| Ok(CreateSearchIndexesCommand::decode(require(body)?)?))
     }
 }
@@ -148,6 +151,7 @@ pub struct UpdateSearchIndex<'a> {
     collection: &'a Arc<CollectionHandle>,
     name: String,
     definition: Document,
+    comment: Option<Bson>,
     timeout: Option<Duration>,
     session: Option<&'a mut ClientSession>,
 }
@@ -155,13 +159,19 @@ pub struct UpdateSearchIndex<'a> {
 impl<'a> UpdateSearchIndex<'a> {
     setter!(timeout);
     setter!(session);
+    setter!(own_comment);
 }
 
 awaitable! { ['a] UpdateSearchIndex<'a> => () {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, name, definition, timeout, session } = self;
+        let Self { collection, name, definition, comment, timeout, session } = self;
         let namespace = &collection.namespace;
-        let command = UpdateSearchIndexCommand { namespace, name: &name, definition: &definition };
+        let command = UpdateSearchIndexCommand {
+            namespace,
+            name: &name,
+            definition: &definition,
+            comment: comment.as_ref(),
+        };
         let prepared = collection.call().timeout(timeout).session(session).prepare(&command);
         ActionFuture::of(collection.client(), prepared, |_| Ok(()))
     }
@@ -172,6 +182,7 @@ awaitable! { ['a] UpdateSearchIndex<'a> => () {
 pub struct DropSearchIndex<'a> {
     collection: &'a Arc<CollectionHandle>,
     name: String,
+    comment: Option<Bson>,
     timeout: Option<Duration>,
     session: Option<&'a mut ClientSession>,
 }
@@ -179,12 +190,14 @@ pub struct DropSearchIndex<'a> {
 impl<'a> DropSearchIndex<'a> {
     setter!(timeout);
     setter!(session);
+    setter!(own_comment);
 }
 
 awaitable! { ['a] DropSearchIndex<'a> => () {
     fn into_future(self) -> Self::IntoFuture {
-        let Self { collection, name, timeout, session } = self;
-        let command = DropSearchIndexCommand { namespace: &collection.namespace, name: &name };
+        let Self { collection, name, comment, timeout, session } = self;
+        let namespace = &collection.namespace;
+        let command = DropSearchIndexCommand { namespace, name: &name, comment: comment.as_ref() };
         let prepared = collection.call().timeout(timeout).session(session).prepare(&command);
         ActionFuture::of(collection.client(), prepared, |_| Ok(()))
     }

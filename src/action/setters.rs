@@ -40,6 +40,15 @@ macro_rules! setter {
         }
     };
 
+    // For operations without a struct of options.
+    (own_comment) => {
+        /// Attached to the command in profiler, logs and `currentOp`. Any BSON. Servers from 4.4.
+        pub fn comment(mut self, comment: impl Into<bson::Bson>) -> Self {
+            self.comment = Some(comment.into());
+            self
+        }
+    };
+
     (@ $(#[$doc:meta])* $name:ident => $field:ident: $type:ty) => {
         $(#[$doc])*
         pub fn $name(mut self, value: $type) -> Self {
@@ -51,6 +60,13 @@ macro_rules! setter {
         $(#[$doc])*
         pub fn $name(mut self, value: impl Into<$type>) -> Self {
             self.options.$field = Some(value.into());
+            self
+        }
+    };
+    (@through $(#[$doc:meta])* $name:ident => $field:ident: $type:ty) => {
+        $(#[$doc])*
+        pub fn $name(mut self, value: impl Into<$type>) -> Self {
+            self.options.$field = Some(value.into().into());
             self
         }
     };
@@ -174,9 +190,9 @@ macro_rules! setter {
         /// For queries of the oplog. Servers from 4.4 ignore it.
         oplog_replay => oplog_replay: bool
     } };
-    (projection) => { $crate::action::setters::setter! { @into
-        /// Fields to include (1) or leave out (0).
-        projection => projection: bson::Document
+    (projection) => { $crate::action::setters::setter! { @through
+        /// Fields to include (1) or leave out (0); or the names of those to include.
+        projection => projection: mongo_actors_protocol::command::Projection
     } };
     (return_key) => { $crate::action::setters::setter! { @
         /// Whether to return index keys instead of documents.
@@ -190,9 +206,9 @@ macro_rules! setter {
         /// Only servers before 4.0 know it.
         snapshot => snapshot: bool
     } };
-    (sort) => { $crate::action::setters::setter! { @into
-        /// The order, which also says which of several documents is the first: fields with 1 or -1.
-        sort => sort: bson::Document
+    (sort) => { $crate::action::setters::setter! { @through
+        /// The order, which also says which of several documents is the first: fields with 1 or -1, or the name of one.
+        sort => sort: mongo_actors_protocol::command::Keys
     } };
 
     // Writes.

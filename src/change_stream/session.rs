@@ -1,6 +1,6 @@
 //! Change streams of a session.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use bson::Document;
 use serde::de::DeserializeOwned;
@@ -58,6 +58,14 @@ impl<T> SessionChangeStream<T> {
     /// It is closed when the future is dropped.
     pub async fn close(self) {
         self.0.close().await;
+    }
+
+    /// As [`close`](Self::close), which waits for at most `timeout`.
+    ///
+    /// # Cancel safety
+    /// It is closed when the future is dropped.
+    pub async fn close_within(self, timeout: Duration) {
+        self.0.close_within(timeout).await;
     }
 
     fn check(&self, session: &ClientSession) -> Result<()> {

@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
-use bson::Document;
 use mongo_actors_engine::clock;
 use mongo_actors_protocol::{
     address::ServerAddress,
-    command::{BuildInfo, GetBuildInfo, RunCommand},
+    command::RunCommand,
     error::Labels,
-    options::CodecOptions,
     retry::{Budget, Outcome},
     sdam::{ServerDescription, TopologyDescription, TopologyType},
     selection::SelectionCriteria,
@@ -16,9 +14,7 @@ use mongo_actors_protocol::{
 
 use super::Client;
 use crate::{
-    decode::decode,
     error::{Error, Result},
-    executor::require,
     timeout,
 };
 
@@ -108,33 +104,6 @@ impl Client {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let own = self.options().timeout.map(|timeout| Budget::beginning_at(clock::now(), Some(timeout)));
         timeout::current().or(own)?.deadline()
-    }
-
-    /// What the server says of itself: the whole reply to `buildInfo`. See [`build_info`](Self::build_info).
-    ///
-    /// # Errors
-    /// Those of reaching a server.
-    ///
-    /// # Cancel safety
-    /// See [`action`](crate::action).
-    pub async fn server_info(&self) -> Result<Document> {
-        self.read_build_info().await
-    }
-
-    /// The server's version, and the most useful rest of the reply to `buildInfo`.
-    ///
-    /// # Errors
-    /// Those of reaching a server.
-    ///
-    /// # Cancel safety
-    /// See [`action`](crate::action).
-    pub async fn build_info(&self) -> Result<BuildInfo> {
-        self.read_build_info().await
-    }
-
-    async fn read_build_info<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
-        let prepared = self.call().prepare(&GetBuildInfo)?;
-        self.execute(prepared).await?.finish(|body| decode(require(body)?.as_bytes(), &CodecOptions::default()))
     }
 
     /// Sends `ping` to a server that satisfies these criteria, such as a read preference, to see whether there is one.

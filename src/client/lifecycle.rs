@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bson::RawDocumentBuf;
 use mongo_actors_engine::{ActorEntry, SupervisionSnapshot};
 use mongo_actors_protocol::{error::Labels, handshake::InvalidMetadata, options::DriverInfo, retry::Outcome};
 
@@ -37,7 +38,8 @@ impl Client {
         self.engine().close(None).await;
     }
 
-    /// As [`close`](Self::close), with this much time for the operations on their way; then they fail.
+    /// As [`close`](Self::close), with this much time for the operations on their way; then they fail. A cursor whose next
+    /// batch is on its way then is left to its server, which closes it when it has been idle for long enough.
     ///
     /// # Cancel safety
     /// Closing goes on in the background when the future is dropped.
@@ -59,6 +61,12 @@ impl Client {
     pub fn append_metadata(&self, info: DriverInfo) -> Result<bool> {
         let refuse = |error: InvalidMetadata| Error::invalid_argument("info", error.to_string()).with_source(error);
         self.engine().append_metadata(info).map_err(refuse)
+    }
+
+    /// What connections that are established from now on say of the client in their handshake: driver, operating
+    /// system, application and the libraries built on the driver. At most 512 bytes.
+    pub fn metadata(&self) -> RawDocumentBuf {
+        self.engine().metadata()
     }
 
     /// Waits until every event that arose before has been handed to the listeners.

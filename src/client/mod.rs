@@ -22,6 +22,7 @@ use crate::{
     database::Database,
     error::{Error, Result},
     executor::Call,
+    monitoring,
     settings::{DatabaseOptions, Settings},
 };
 
@@ -126,7 +127,8 @@ impl Client {
         };
         let inherited = Settings::of_client(&options);
         let identity = Identity::of(&options);
-        let settings = settings(options);
+        let mut settings = settings(options);
+        settings.listeners = monitoring::with_registered(settings.listeners);
         let options = settings.options.clone();
         let engine = Engine::start(settings)?;
         Ok(Self(Arc::new(Shared { engine, options, settings: inherited, retry, identity })))

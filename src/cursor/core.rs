@@ -462,8 +462,9 @@ impl Core {
             Ok(prepared) => self.client.execute_in(prepared, session, &mut pin).await.map(drop),
             Err(error) => Err(error),
         };
-        if killed.is_err() && !bound {
-            self.owe(id, None, None);
+        // A bound cursor has ended with its connection, unless that still stands.
+        if killed.is_err() && (!bound || pin.is_some()) {
+            self.owe(id, None, pin);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Cursors: results that come in batches.
 
+mod accessors;
 mod core;
 mod origin;
 mod raw;
@@ -16,14 +17,12 @@ use std::{
     time::Duration,
 };
 
-use bson::{Document, RawDocument};
+use bson::Document;
 use futures_core::{Stream, stream::FusedStream};
-use mongo_actors_protocol::{
-    address::ServerAddress,
-    command::{Batch, Namespace},
-};
-use serde::{Deserialize, de::DeserializeOwned};
+use mongo_actors_protocol::command::Batch;
+use serde::de::DeserializeOwned;
 
+use self::accessors::{accessors, current_document};
 pub(crate) use self::{
     core::{Core, Terms},
     origin::FindOrigin,
@@ -34,7 +33,7 @@ pub use self::{
 };
 use crate::{
     action::Find,
-    decode::{borrow, decode},
+    decode::decode,
     error::{Error, Result},
 };
 
@@ -121,62 +120,6 @@ impl<T> Cursor<T> {
         self.core.step()
     }
 
-    /// The document that the last [`advance`](Self::advance) stepped to; none before the first and after the end.
-    pub fn current(&self) -> Option<&RawDocument> {
-        self.core.current().and_then(|document| RawDocument::from_bytes(document).ok())
-    }
-
-    /// The current document as `T`, which may borrow from it.
-    ///
-    /// # Errors
-    /// [`InvalidOperation`](crate::error::ErrorKind::InvalidOperation) when there is no current document,
-    /// [`Deserialization`](crate::error::ErrorKind::Deserialization) when it does not fit `T`.
-    pub fn deserialize_current<'a>(&'a self) -> Result<T>
-    where
-        T: Deserialize<'a>,
-    {
-        let document = self.core.current();
-        let document = document.ok_or_else(|| {
-            Error::invalid_operation("the cursor has no current document: call advance first, and see that it is true")
-        })?;
-        borrow(document, self.core.codec())
-    }
-
-    /// Whether a document has arrived that was not handed out yet.
-    pub fn has_next(&self) -> bool {
-        self.core.has_next()
-    }
-
-    /// Whether there may be more documents. It may be true and nothing may come.
-    pub fn is_alive(&self) -> bool {
-        self.core.is_alive()
-    }
-
-    /// The server's number for the cursor: none before it was opened, 0 after it was closed there.
-    pub fn cursor_id(&self) -> Option<i64> {
-        self.core.id()
-    }
-
-    /// The server that it is on; none before it was opened.
-    pub fn address(&self) -> Option<&ServerAddress> {
-        self.core.server()
-    }
-
-    /// The collection that it is of, as the server names it once it was opened.
-    pub fn namespace(&self) -> Option<&Namespace> {
-        self.core.namespace()
-    }
-
-    /// How many documents were handed out so far.
-    pub fn retrieved(&self) -> u64 {
-        self.core.retrieved()
-    }
-
-    /// How many documents later batches shall have; 0 leaves it to the server.
-    pub fn set_batch_size(&mut self, batch_size: u32) {
-        self.core.terms.batch_size = Some(batch_size);
-    }
-
     /// Closes the cursor on its server and waits for that. An error is left to the driver to deal with, in the
     /// background. Dropping the cursor does the same without waiting.
     ///
@@ -212,6 +155,9 @@ impl<T> Cursor<T> {
         self.core.origin().map(Find::again)
     }
 }
+
+accessors! { [T] Cursor<T> }
+current_document! { Cursor }
 
 impl<T: DeserializeOwned> Cursor<T> {
     /// The next document. Waits for it if it has not arrived yet. None at the end; for a tailable cursor that does not

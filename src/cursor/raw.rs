@@ -4,17 +4,15 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bson::RawDocument;
 use bytes::Bytes;
 use futures_core::Stream;
-use mongo_actors_protocol::{
-    address::ServerAddress,
-    command::{Batch, BatchDocuments},
-};
+use mongo_actors_protocol::command::{Batch, BatchDocuments};
 
-use super::core::Core;
+use super::{accessors::accessors, core::Core};
 use crate::error::{Error, Result};
 
 /// A cursor that hands out whole batches. It is a [`Stream`]; empty batches are left out.
@@ -69,31 +67,6 @@ impl RawBatchCursor {
         self.next().await.transpose()
     }
 
-    /// Whether there may be more batches.
-    pub fn is_alive(&self) -> bool {
-        self.core.is_alive()
-    }
-
-    /// The server's number for the cursor: none before it was opened, 0 after it was closed there.
-    pub fn cursor_id(&self) -> Option<i64> {
-        self.core.id()
-    }
-
-    /// The server that it is on; none before it was opened.
-    pub fn address(&self) -> Option<&ServerAddress> {
-        self.core.server()
-    }
-
-    /// How many documents were handed out so far.
-    pub fn retrieved(&self) -> u64 {
-        self.core.retrieved()
-    }
-
-    /// How many documents later batches shall have; 0 leaves it to the server.
-    pub fn set_batch_size(&mut self, batch_size: u32) {
-        self.core.terms.batch_size = Some(batch_size);
-    }
-
     /// Closes the cursor on its server and waits for that; see [`Cursor::close`](super::Cursor::close).
     ///
     /// # Cancel safety
@@ -101,7 +74,18 @@ impl RawBatchCursor {
     pub async fn close(mut self) {
         self.core.close(None).await;
     }
+
+    /// As [`close`](Self::close), which waits for at most `timeout`; see
+    /// [`Cursor::close_within`](super::Cursor::close_within).
+    ///
+    /// # Cancel safety
+    /// The cursor is closed when the future is dropped.
+    pub async fn close_within(mut self, timeout: Duration) {
+        self.core.close(Some(timeout)).await;
+    }
 }
+
+accessors! { [] RawBatchCursor }
 
 impl Stream for RawBatchCursor {
     type Item = Result<RawBatch>;

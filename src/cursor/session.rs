@@ -9,14 +9,16 @@ use std::{
     time::Duration,
 };
 
-use bson::{Document, RawDocument};
+use bson::Document;
 use futures_core::Stream;
-use mongo_actors_protocol::{address::ServerAddress, command::Namespace};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
-use super::{RawBatch, core::Core};
+use super::{
+    RawBatch,
+    accessors::{accessors, current_document},
+    core::Core,
+};
 use crate::{
-    decode::borrow,
     error::{Error, Result},
     session::ClientSession,
 };
@@ -70,27 +72,6 @@ impl<T> SessionCursor<T> {
         self.core.step()
     }
 
-    /// The document that the last [`advance`](Self::advance) stepped to; none before the first and after the end.
-    pub fn current(&self) -> Option<&RawDocument> {
-        self.core.current().and_then(|document| RawDocument::from_bytes(document).ok())
-    }
-
-    /// The current document as `T`, which may borrow from it.
-    ///
-    /// # Errors
-    /// [`InvalidOperation`](crate::error::ErrorKind::InvalidOperation) when there is no current document,
-    /// [`Deserialization`](crate::error::ErrorKind::Deserialization) when it does not fit `T`.
-    pub fn deserialize_current<'a>(&'a self) -> Result<T>
-    where
-        T: Deserialize<'a>,
-    {
-        let document = self.core.current();
-        let document = document.ok_or_else(|| {
-            Error::invalid_operation("the cursor has no current document: call advance first, and see that it is true")
-        })?;
-        borrow(document, self.core.codec())
-    }
-
     /// The next batch of documents, which are not copied. Waits for it if it has not arrived yet. None at the end.
     ///
     /// # Errors
@@ -102,41 +83,6 @@ impl<T> SessionCursor<T> {
         self.core.check_session(session)?;
         let more = poll_fn(|cx| self.core.poll_batch(cx, true)).await?;
         Ok(more.then(|| RawBatch::new(self.core.take_batch())))
-    }
-
-    /// Whether a document has arrived that was not handed out yet.
-    pub fn has_next(&self) -> bool {
-        self.core.has_next()
-    }
-
-    /// Whether there may be more documents. It may be true and nothing may come.
-    pub fn is_alive(&self) -> bool {
-        self.core.is_alive()
-    }
-
-    /// The server's number for the cursor; 0 after it was closed there.
-    pub fn cursor_id(&self) -> Option<i64> {
-        self.core.id()
-    }
-
-    /// The server that it is on; none when there was nothing to open it for.
-    pub fn address(&self) -> Option<&ServerAddress> {
-        self.core.server()
-    }
-
-    /// The collection that it is of, as the server names it.
-    pub fn namespace(&self) -> Option<&Namespace> {
-        self.core.namespace()
-    }
-
-    /// How many documents were handed out so far.
-    pub fn retrieved(&self) -> u64 {
-        self.core.retrieved()
-    }
-
-    /// How many documents later batches shall have; 0 leaves it to the server.
-    pub fn set_batch_size(&mut self, batch_size: u32) {
-        self.core.terms.batch_size = Some(batch_size);
     }
 
     /// Closes the cursor on its server and waits for that. An error is left to the driver to deal with, in the
@@ -163,6 +109,9 @@ impl<T> SessionCursor<T> {
         }
     }
 }
+
+accessors! { [T] SessionCursor<T> }
+current_document! { SessionCursor }
 
 impl<T: DeserializeOwned> SessionCursor<T> {
     /// The next document. Waits for it if it has not arrived yet. None at the end.
@@ -216,6 +165,27 @@ impl<T: DeserializeOwned> SessionCursor<T> {
             all.push(document);
         }
         Ok(all)
+    }
+
+    /// The next `count` documents, or as many as there are.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::error::ErrorKind::InvalidArgument) when `count` is 0, and those of
+    /// [`next`](Self::next); what was read until then is lost.
+    ///
+    /// # Cancel safety
+    /// Documents that were read until then are lost when the future is dropped.
+    pub async fn next_many(&mut self, session: &mut ClientSession, count: usize) -> Result<Vec<T>> {
+        if count == 0 {
+            return Err(Error::invalid_argument("count", "it must be at least 1"));
+        }
+        let mut some = Vec::new();
+        while some.len() < count
+            && let Some(document) = self.try_next(session).await?
+        {
+            some.push(document);
+        }
+        Ok(some)
     }
 
     /// A [`Stream`] of the documents from here on, which borrows cursor and session. The cursor goes on behind what was

@@ -6,7 +6,7 @@ use mongo_actors_engine::{Cause, EstablishError, EstablishFault, EstablishStep, 
 use mongo_actors_protocol::{
     cmap::CheckOutError,
     codec::ConversionError,
-    command::{EncodeError, InvalidReply, WriteFailure},
+    command::{EncodeError, InvalidReply, WriteFailure, brief},
     concern::InvalidWriteConcern,
     error::{CommandError, Labels, WriteConcernError, WriteError},
     options::ConfigError,
@@ -325,13 +325,13 @@ impl Error {
 
     /// A document of the server that cannot be converted as the codec options say.
     pub(crate) fn unreadable(source: ConversionError) -> Self {
-        let kind = ErrorKind::Deserialization { reason: source.to_string() };
+        let kind = ErrorKind::Deserialization { reason: brief(&source) };
         Self::new(kind).with_source(source).with_outcome(Outcome::Applied)
     }
 
     /// A document of the server that does not fit the type it is read as.
     pub(crate) fn deserialization(source: bson::error::Error) -> Self {
-        let kind = ErrorKind::Deserialization { reason: source.to_string() };
+        let kind = ErrorKind::Deserialization { reason: brief(&source) };
         Self::new(kind).with_source(source).with_outcome(Outcome::Applied)
     }
 }

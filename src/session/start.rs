@@ -13,7 +13,8 @@ use crate::{
 };
 
 impl Client {
-    /// Starts a session. Awaiting it asks no server.
+    /// Starts a session. Awaiting it asks no server; it waits if the driver's session pool is just being restarted, for at
+    /// most the server selection timeout.
     ///
     /// Whether the deployment has sessions is found out by the first operation. A session that is not used for more
     /// than a minute after it was started may meet an error because the server has forgotten it.

@@ -10,7 +10,10 @@ use mongo_actors::{
     supervision::{Role, TreeStatus},
 };
 
-use crate::kit::{PATIENCE, shared_set};
+use crate::{
+    kit::{PATIENCE, eventually, shared_set},
+    srv,
+};
 
 /// In which time service resumes; after a stall, the time comes first in which an actor counts as stalled.
 const RESUMED: Duration = Duration::from_secs(3);
@@ -95,9 +98,7 @@ async fn heal(rule: Rule, provocation: Provocation, limit: Duration) {
             client.restart().await;
         }
     }
-    while let Err(error) = client.start_session().await {
-        assert!(began.elapsed() < limit, "{what}: {error}");
-    }
+    drop(client.start_session().await.unwrap_or_else(|error| panic!("{what}: {error}")));
     assert!(began.elapsed() < limit, "{what}: {:?}", began.elapsed());
     let closed = tokio::time::timeout(PATIENCE, client.close()).await;
     assert!(closed.is_ok(), "closing takes for ever: {what}");
@@ -165,4 +166,39 @@ async fn whose_state_is_late() {
         late(Role::SessionPool, "ReturnSession", Provocation::Session),
     ])
     .await;
+}
+
+/// The poller accepts no message that a plan could meet: it is struck directly.
+#[tokio::test]
+async fn whoever_follows_the_records() {
+    let heal = async |fault: MessageFault, limit: Duration| {
+        let dns = srv::test1().await;
+        let uri = "mongodb+srv://test1.test.build.10gen.cc/?tls=false";
+        let mut follower = srv::Follower::start(&dns, uri, false).await;
+        srv::expect(&mut follower, &[27017, 27018]).await;
+        let (chaos, began) = (follower.engine.chaos(), Instant::now());
+        let struck = match fault {
+            MessageFault::Panic => chaos.panic(Role::SrvPoller, None),
+            MessageFault::Stop => chaos.stop(Role::SrvPoller, None),
+            MessageFault::Kill => chaos.kill(Role::SrvPoller, None),
+            _ => chaos.stall(Role::SrvPoller, None),
+        };
+        assert_eq!(struck, 1, "{fault:?}");
+        eventually(&format!("a new life after {fault:?}"), async || {
+            let actors = follower.engine.actors();
+            actors.iter().any(|actor| actor.role == Role::SrvPoller && actor.alive_for < began.elapsed())
+        })
+        .await;
+        srv::set_records(&dns, srv::TEST1, &[27017, 27019]);
+        srv::expect(&mut follower, &[27017, 27019]).await;
+        assert!(began.elapsed() < limit, "{fault:?}: {:?}", began.elapsed());
+        let closed = tokio::time::timeout(PATIENCE, follower.engine.close(None)).await;
+        assert!(closed.is_ok(), "closing takes for ever: {fault:?}");
+    };
+    tokio::join!(
+        heal(MessageFault::Panic, RESUMED),
+        heal(MessageFault::Stop, RESUMED),
+        heal(MessageFault::Kill, RESUMED),
+        heal(MessageFault::Stall, STALLED + RESUMED),
+    );
 }

@@ -137,6 +137,7 @@ async fn a_responder_that_is_of_no_use_keeps_nobody_out() {
         OcspBehaviour::Answer(revoked().of_the_future()),
         OcspBehaviour::Answer(revoked().without_end(Duration::from_secs(2 * 24 * 60 * 60))),
         OcspBehaviour::Answer(revoked().damaged()),
+        OcspBehaviour::Answer(revoked().with_extension(true)),
         OcspBehaviour::Answer(revoked().signed_by(&not_appointed)),
         OcspBehaviour::Answer(revoked().signed_by(&appointed_by_another)),
         OcspBehaviour::Answer(revoked().signed_by(&retired)),
@@ -257,6 +258,10 @@ async fn a_stapled_answer_must_be_in_order() {
         (good().expired(), Some("it has expired")),
         (good().of_the_future(), Some("it is not valid yet")),
         (good().damaged(), Some("its signature is wrong")),
+        (good().with_extension(false), None),
+        (good().with_certificate_extension(false), None),
+        (good().with_extension(true), Some("a critical extension that is not known")),
+        (good().with_certificate_extension(true), Some("a critical extension that is not known")),
         (good().signed_by(&other), Some("nor by a delegate")),
     ] {
         let server = stapling(&authority, true, &answer).await;

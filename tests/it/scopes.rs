@@ -1,9 +1,9 @@
 //! Sessions that are bound to a scope, guards of transactions, and change streams in sessions.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use mongo_actors::{
-    Client, Collection,
+    Client,
     bson::{Document, doc},
     error::ErrorKind,
     options::WriteConcern,
@@ -11,17 +11,10 @@ use mongo_actors::{
 use mongo_actors_testkit::{FailPoint, LoadBalancerProxy, ReplicaSet};
 
 use crate::{
-    commands::Commands,
     kit::{PATIENCE, Recorder, eventually},
     sessions::client_of,
+    transactions::things,
 };
-
-async fn things(set: &ReplicaSet) -> (Collection<Document>, Arc<Commands>) {
-    let (client, commands) = client_of(set, &[]).await;
-    let things = client.database("it").create_collection("things").await.unwrap();
-    commands.take();
-    (things, commands)
-}
 
 #[tokio::test]
 async fn operations_in_a_scope_run_in_its_session() {

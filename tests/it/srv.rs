@@ -157,13 +157,13 @@ impl TopologyListener for Hosts {
 }
 
 /// A client's actors that look the records up again every few milliseconds.
-struct Follower {
-    engine: Engine,
+pub(crate) struct Follower {
+    pub(crate) engine: Engine,
     hosts: watch::Receiver<Vec<String>>,
 }
 
 impl Follower {
-    async fn start(dns: &DnsServer, uri: &str, monitors: bool) -> Self {
+    pub(crate) async fn start(dns: &DnsServer, uri: &str, monitors: bool) -> Self {
         let options = ClientOptions::builder().uri(uri).resolver_config(resolver(dns)).build().unwrap();
         let mut settings = EngineSettings::new(resolve_seedlist(options).await.unwrap());
         settings.conformance.srv_rescan_interval = Duration::from_millis(20);
@@ -185,16 +185,16 @@ impl Follower {
     }
 }
 
-const TEST1: &str = "_mongodb._tcp.test1.test.build.10gen.cc";
+pub(crate) const TEST1: &str = "_mongodb._tcp.test1.test.build.10gen.cc";
 const LOCAL: &str = "localhost.test.build.10gen.cc";
 
-fn set_records(dns: &DnsServer, name: &str, ports: &[u16]) {
+pub(crate) fn set_records(dns: &DnsServer, name: &str, ports: &[u16]) {
     dns.forget(name);
     ports.iter().for_each(|port| dns.srv(name, *port, LOCAL));
 }
 
 /// A name server that lets its answers be believed for no time, with the two records of `test1`.
-async fn test1() -> DnsServer {
+pub(crate) async fn test1() -> DnsServer {
     let dns = DnsServer::start().await.unwrap();
     dns.set_ttl(0);
     set_records(&dns, TEST1, &[27017, 27018]);
@@ -205,7 +205,7 @@ fn addresses(ports: &[u16]) -> Vec<String> {
     ports.iter().map(|port| format!("{LOCAL}:{port}")).collect()
 }
 
-async fn expect(follower: &mut Follower, ports: &[u16]) {
+pub(crate) async fn expect(follower: &mut Follower, ports: &[u16]) {
     let expected = addresses(ports);
     follower.wait_for(&expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }

@@ -13,7 +13,7 @@ use mongo_actors_testkit::{Break, FailPoint, MongosProxy, ReplicaSet};
 use crate::{commands::Commands, sessions::client_of};
 
 /// A collection that exists, so that the server need not create it within a transaction.
-async fn things(set: &ReplicaSet) -> (Collection<Document>, Arc<Commands>) {
+pub(crate) async fn things(set: &ReplicaSet) -> (Collection<Document>, Arc<Commands>) {
     let (client, commands) = client_of(set, &[]).await;
     let things = client.database("it").create_collection("things").await.unwrap();
     commands.take();

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     failure::{Cause, Failure},
+    reaper,
     runtime::{Context, SupervisedActor, clock},
     shared::{Shared, Token},
     ticket::{Answer, HeldSession, Lease, Operation, Reply, SessionUse, Setback, Ticket},
@@ -157,14 +158,14 @@ impl ChangeStreamActor {
         operation.timed = budget.is_set();
         // Of a getMore it is the time that the server waits for events, which is only lowered.
         operation.bounds_server = purpose != Purpose::More || operation.max_time.is_some();
-        let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+        let (mut ticket, answer) = Ticket::new(operation, &self.shared);
         ticket.session = session;
         ticket.lease = lease;
         self.send(ticket, answer, Effort::new(purpose, &self.plan, budget), ctx);
     }
 
     fn repeat(&mut self, effort: Effort, setback: Setback, ctx: &mut Context<Self>) {
-        let (mut ticket, answer) = Ticket::new(setback.operation, self.shared.gate.enter());
+        let (mut ticket, answer) = Ticket::new(setback.operation, &self.shared);
         ticket.lease = setback.lease;
         ticket.session = setback.session;
         ticket.txn_number = setback.txn_number;
@@ -307,7 +308,7 @@ impl ChangeStreamActor {
         drop(fetch.reply.send(Err(Box::new(given_up))));
     }
 
-    /// Closes the cursor on its server. Whether that succeeds changes nothing.
+    /// Closes the cursor on its server, or leaves it to the reaper.
     fn kill(&mut self, within: Option<Duration>, done: Option<Token>) {
         let Some(mut cursor) = self.cursor.take() else { return };
         if done.is_none() {
@@ -317,11 +318,18 @@ impl ChangeStreamActor {
         let Some(mut debt) = cursor.take_debt() else { return };
         debt.timeout = within.or(debt.timeout);
         let Some(operation) = debt.operation(clock::now(), KILL_PATIENCE) else { return };
-        let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+        let (mut ticket, answer) = Ticket::new(operation, &self.shared);
         (ticket.session, ticket.lease) = (debt.session.take(), debt.lease.take());
         let answer = self.execute(ticket, answer);
+        let (shared, is_bound) = (self.shared.clone(), cursor.bound);
         tokio::task::spawn_local(async move {
-            drop(answer.await);
+            if let Ok(Err(setback)) = answer.await {
+                debt.lease = setback.lease;
+                // A bound cursor has ended with its connection.
+                if !is_bound || debt.lease.is_some() {
+                    reaper::owe(&shared, debt);
+                }
+            }
             drop(done);
         });
     }

@@ -9,8 +9,8 @@ pub(super) fn class_of(message: &str) -> MessageClass {
         | "Lend" | "ReturnSession" | "Fetch" => MessageClass::Ticket,
         "RequestCheck" | "CancelCheck" | "ProbeSuperseded" | "ClusterTimeSeen" | "ServerObserved" | "DrainStarted"
         | "AbandonServer" | "Abandon" | "Settle" => MessageClass::Periodic,
-        "Shutdown" | "Restart" | "Decided" | "CollectSessions" | "RefuseWaiting" | "CloseTopology" | "Flush"
-        | "WarmUpPools" | "OrderPool" | "SurrenderSessions" | "ClosePool" | "FlushPool" | "WarmUp"
+        "Shutdown" | "Restart" | "Attend" | "Decided" | "CollectSessions" | "RefuseWaiting" | "CloseTopology"
+        | "Flush" | "WarmUpPools" | "OrderPool" | "SurrenderSessions" | "ClosePool" | "FlushPool" | "WarmUp"
         | "SurrenderSession" | "AbandonSessions" | "TakeEnded" | "EndStream" => MessageClass::Barrier,
         _ => MessageClass::State,
     }

@@ -44,10 +44,23 @@ impl ChaosControl {
     /// # Errors
     /// [`ArmError`] says why it is not put in force.
     pub fn arm(&self, plan: FaultPlan) -> Result<Armed, ArmError> {
+        self.arm_if(plan, cfg!(debug_assertions))
+    }
+
+    /// The same for a program whose very purpose it is, and whose release builds need no leave of the environment. The
+    /// kill switch holds all the same.
+    ///
+    /// # Errors
+    /// [`ArmError`] says why it is not put in force.
+    pub fn arm_in_release(&self, plan: FaultPlan) -> Result<Armed, ArmError> {
+        self.arm_if(plan, true)
+    }
+
+    fn arm_if(&self, plan: FaultPlan, has_leave: bool) -> Result<Armed, ArmError> {
         plan.check()?;
         // What is simulated harms nobody.
-        let is_harmless = cfg!(debug_assertions) || self.0.settings.is_simulated();
-        may_inject(env::var(VARIABLE).ok().as_deref(), is_harmless)?;
+        let has_leave = has_leave || self.0.settings.is_simulated();
+        may_inject(env::var(VARIABLE).ok().as_deref(), has_leave)?;
         tracing::warn!(target: "mongo_actors::chaos", seed = plan.seed(), "a fault plan is armed");
         let id = self.0.registry.chaos.arm(plan);
         Ok(Armed { control: self.clone(), id })
@@ -133,11 +146,11 @@ impl Drop for Armed {
     }
 }
 
-fn may_inject(setting: Option<&str>, is_harmless: bool) -> Result<(), ArmError> {
+fn may_inject(setting: Option<&str>, has_leave: bool) -> Result<(), ArmError> {
     match setting {
         Some("off") => Err(ArmError::Off),
         Some("allow") => Ok(()),
-        _ if is_harmless => Ok(()),
+        _ if has_leave => Ok(()),
         _ => Err(ArmError::Release),
     }
 }
@@ -151,8 +164,8 @@ mod tests {
         assert_eq!(may_inject(None, true), Ok(()));
         assert_eq!(may_inject(None, false), Err(ArmError::Release));
         assert_eq!(may_inject(Some("allow"), false), Ok(()));
-        for is_debug in [true, false] {
-            assert_eq!(may_inject(Some("off"), is_debug), Err(ArmError::Off));
+        for has_leave in [true, false] {
+            assert_eq!(may_inject(Some("off"), has_leave), Err(ArmError::Off));
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod classes;
 mod control;
+mod cursors;
 mod orders;
 mod state;
 mod transport;
@@ -15,4 +16,5 @@ mod transport;
 pub use control::{ArmError, Armed, ChaosControl};
 pub use orders::{FaultOrder, Firings};
 
+pub(crate) use cursors::BoundCursor;
 pub(crate) use state::{Chaos, RecordedAttempt, Taken};

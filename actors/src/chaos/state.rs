@@ -21,6 +21,7 @@ use mongo_actors_protocol::{
 
 use super::{
     classes::class_of,
+    cursors::OpenCursors,
     orders::{FaultOrder, Firings, Orders},
     transport::FaultyTransport,
 };
@@ -60,6 +61,7 @@ struct Arming {
     since: Instant,
     decider: Decider,
     recording: Recording,
+    cursors: OpenCursors,
 }
 
 impl Faults {
@@ -89,7 +91,7 @@ impl Chaos {
         }
     }
 
-    fn is_active(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.0.active.load(Ordering::Relaxed)
     }
 
@@ -109,17 +111,18 @@ impl Chaos {
     }
 
     /// Arms a plan in place of the one that may be in force. The answer names this arming.
-    pub(super) fn arm(&self, plan: FaultPlan) -> u64 {
+    pub(crate) fn arm(&self, plan: FaultPlan) -> u64 {
         self.change(|faults| {
             faults.armings += 1;
             let (id, recording) = (faults.armings, Recording::new(plan.clone()));
-            faults.arming = Some(Arming { id, since: clock::now(), decider: Decider::new(plan), recording });
+            let (decider, cursors) = (Decider::new(plan), OpenCursors::default());
+            faults.arming = Some(Arming { id, since: clock::now(), decider, recording, cursors });
             id
         })
     }
 
     /// Ends an arming. The recording is that of nothing if another plan is in force.
-    pub(super) fn disarm(&self, id: u64) -> Option<Recording> {
+    pub(crate) fn disarm(&self, id: u64) -> Option<Recording> {
         self.change(|faults| faults.arming.take_if(|arming| arming.id == id).map(|arming| arming.recording))
     }
 
@@ -248,6 +251,15 @@ impl Chaos {
     pub(crate) fn took(&self, resource: Resource) -> Option<Taken> {
         let (arming, ()) = self.record(|recording, _| recording.took(resource))?;
         Some(Taken { chaos: self.clone(), arming, resource })
+    }
+
+    /// Takes note of cursors, if a plan is in force.
+    pub(super) fn with_cursors(&self, note: impl FnOnce(&mut OpenCursors, &mut Recording)) {
+        if self.is_active()
+            && let Some(arming) = &mut self.faults().arming
+        {
+            note(&mut arming.cursors, &mut arming.recording);
+        }
     }
 
     /// Records something that belongs to an earlier moment of the same arming.

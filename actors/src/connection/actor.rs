@@ -77,6 +77,9 @@ pub(crate) struct ConnectionActor {
     /// How the server knows who we are; none when it was not told.
     mechanism: Option<AuthMechanism>,
     reauthentication: Option<Reauthentication>,
+    /// The cursors that stay on this connection, for the recording.
+    #[cfg(feature = "chaos")]
+    bound: Vec<crate::chaos::BoundCursor>,
 }
 
 impl ConnectionActor {
@@ -95,6 +98,8 @@ impl ConnectionActor {
             time_is_up: false,
             mechanism: None,
             reauthentication: None,
+            #[cfg(feature = "chaos")]
+            bound: Vec::new(),
         }
     }
 
@@ -369,6 +374,13 @@ impl ConnectionActor {
             Ok(envelope) => envelope,
             Err(error) => return self.break_with(exchange, Cause::Reply(Arc::new(error))),
         };
+        #[cfg(feature = "chaos")]
+        self.plan.shared.registry.chaos.replied(
+            &self.plan.address,
+            &exchange.ticket.operation.request,
+            &envelope,
+            document,
+        );
         if more && (!envelope.ok || envelope.cursor_id == 0) {
             // There is no cursor that more could come of.
             return self.break_with(exchange, Cause::Wire(Arc::new(WireError::UnrequestedReplies)));
@@ -417,6 +429,8 @@ impl ConnectionActor {
         let mut lease = ticket.lease.take_if(|_| kept);
         if let Some(lease) = &mut lease {
             lease.set_purpose(Purpose::Cursor);
+            #[cfg(feature = "chaos")]
+            self.plan.shared.registry.chaos.bind_cursor(&mut self.bound, &self.plan.address, cursor_id);
         }
         // A caller that is gone does not know of the cursor that was opened for it.
         if let Some(unread) = ticket.succeed(Reply { body, server, connection: info, session, lease }) {

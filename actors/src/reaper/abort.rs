@@ -17,8 +17,8 @@ use crate::{
 
 /// Aborts the session's transaction if there is one, and ends the session if it `ends`. By `deadline` it is given up: the
 /// server aborts by itself in the end.
-pub(super) async fn abandon(shared: Arc<Shared>, session: SharedSession, ends: bool, deadline: Instant) {
-    let work = abort(&shared, &session, deadline);
+pub(super) async fn abandon(shared: &Arc<Shared>, session: SharedSession, ends: bool, deadline: Instant) {
+    let work = abort(shared, &session, deadline);
     if tokio::time::timeout_at(deadline.into(), work).await.is_err() {
         tracing::debug!(target: "mongo_actors::reaper", "a transaction was not aborted in time");
     }
@@ -63,7 +63,7 @@ async fn attempt(
     let pinned = session.with(|state| state.transaction.pinned().cloned());
     operation.criteria = pinned.map_or(SelectionCriteria::Writable, SelectionCriteria::Address);
     operation.session = SessionUse::Explicit(turn);
-    let (mut ticket, answer) = Ticket::new(operation, shared.gate.enter());
+    let (mut ticket, answer) = Ticket::new(operation, shared);
     ticket.lease = lease;
     if let Some(topology) = shared.topology.load_full() {
         topology.do_send(Execute(ticket));

@@ -7,20 +7,21 @@ use std::{
 };
 
 use actix::{Actor, Handler, Message, Supervised};
+use futures_util::future::join_all;
 
 use super::{
     abort::abandon,
+    cursors::kill,
     debt::{AbandonSession, Debt, KillCursors},
 };
 use crate::{
     runtime::{Context, SupervisedActor, clock},
     shared::{Gate, Shared, Token},
-    ticket::{Reply, Setback, Ticket},
-    topology::Execute,
+    ticket::{Reply, Setback},
 };
 
 /// How long a debt may take to be paid. A server that is gone keeps no cursors.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a debt waits that its server may settle by itself.
 const GRACE: Duration = Duration::from_secs(1);
@@ -39,6 +40,11 @@ struct Entry {
 impl Ledger {
     fn enter(&self, debt: Debt) {
         self.entries().push_back(Entry { debt, due: None });
+    }
+
+    /// Enters a debt that could not be paid and is tried again at `due`.
+    pub(super) fn enter_again(&self, debt: Debt, due: Instant) {
+        self.entries().push_back(Entry { debt, due: Some(due) });
     }
 
     /// Takes the first debt that is due.
@@ -99,6 +105,27 @@ pub(crate) fn owe_cursor_of_failed(setback: Setback) {
     }
 }
 
+/// Pays what is still owed, in the place of a reaper that has not done so in time.
+pub(crate) async fn settle_rest(shared: &Arc<Shared>) {
+    loop {
+        let rest: Vec<_> = std::iter::from_fn(|| shared.ledger.take()).collect();
+        if rest.is_empty() {
+            return;
+        }
+        join_all(rest.into_iter().map(|debt| pay(shared, debt))).await;
+    }
+}
+
+async fn pay(shared: &Arc<Shared>, debt: Debt) {
+    match debt {
+        Debt::Cursor(debt, attempt) => kill(shared, *debt, attempt).await,
+        Debt::Session(AbandonSession { session, ends, done }) => {
+            abandon(shared, session, ends, clock::now() + PATIENCE).await;
+            drop(done);
+        }
+    }
+}
+
 /// Kills cursors that nobody will read any more, and aborts transactions that nobody will commit.
 pub(crate) struct ReaperActor {
     shared: Arc<Shared>,
@@ -133,39 +160,14 @@ impl ReaperActor {
     }
 
     fn pay(&self, debt: Debt) {
-        match debt {
-            Debt::Cursor(debt) => self.kill(*debt),
-            Debt::Session(debt) => self.abandon(debt),
-        }
-    }
-
-    /// Sends the command. Whether it succeeds changes nothing, but the session must not be used before it ends.
-    fn kill(&self, mut debt: KillCursors) {
-        if debt.is_lost() {
-            return;
-        }
-        let Some(operation) = debt.operation(clock::now(), PATIENCE) else { return };
-        let Some(topology) = self.shared.topology.load_full() else { return };
-        let (mut ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
-        ticket.session = debt.session.take();
-        ticket.lease = debt.lease.take();
-        topology.do_send(Execute(ticket));
-        let payment = self.payments.enter();
+        let (payment, shared) = (self.payments.enter(), self.shared.clone());
         tokio::task::spawn_local(async move {
-            if let Ok(Err(setback)) = answer.await {
-                let failure = &setback.failure.cause;
-                tracing::debug!(target: "mongo_actors::reaper", server = %debt.server, %failure, "a cursor was not killed");
-            }
+            pay(&shared, debt).await;
             drop(payment);
-        });
-    }
-
-    fn abandon(&self, AbandonSession { session, ends, done }: AbandonSession) {
-        let work = abandon(self.shared.clone(), session, ends, clock::now() + PATIENCE);
-        let payment = self.payments.enter();
-        tokio::task::spawn_local(async move {
-            work.await;
-            drop((done, payment));
+            if let (Some(reaper), Some(_)) = (&*shared.reaper.load(), shared.ledger.next_due()) {
+                // It may have to be paid again.
+                reaper.do_send(Settle { done: None });
+            }
         });
     }
 }

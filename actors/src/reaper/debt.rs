@@ -99,20 +99,21 @@ pub(crate) struct AbandonSession {
 /// What is owed to a server.
 #[derive(Debug)]
 pub(crate) enum Debt {
-    Cursor(Box<KillCursors>),
+    /// With the number of the attempt, from 1.
+    Cursor(Box<KillCursors>, u32),
     Session(AbandonSession),
 }
 
 impl Debt {
     /// Whether it can wait a little.
     pub(super) fn is_patient(&self) -> bool {
-        matches!(self, Self::Cursor(debt) if debt.orphaned)
+        matches!(self, Self::Cursor(debt, _) if debt.orphaned)
     }
 }
 
 impl From<KillCursors> for Debt {
     fn from(debt: KillCursors) -> Self {
-        Self::Cursor(Box::new(debt))
+        Self::Cursor(Box::new(debt), 1)
     }
 }
 

@@ -13,11 +13,11 @@ use tokio::sync::oneshot;
 
 use super::{
     escalation::{Decision, Escalation},
-    messages::{Decided, Restart, Shutdown, StartChangeStream},
+    messages::{Attend, Decided, Restart, Shutdown, StartChangeStream},
 };
 use crate::{
     change_stream::{ChangeStreamActor, EndStream},
-    reaper::{ReaperActor, Settle},
+    reaper::{ReaperActor, Settle, settle_rest},
     runtime::{
         ActorPath, Address, Birth, Child, Context, CrashRecord, Death, Home, Obituary, Role, SupervisedActor,
         SupervisionEvent, Threads, clock, start, start_with,
@@ -115,8 +115,8 @@ impl SupervisorActor {
         let topology = start(&self.plan.data, registry, birth(Role::Topology, first_tag + 2), topology);
         shared.topology.store(Some(Arc::new(topology.addr.clone())));
         shared.reaper.store(Some(Arc::new(reaper.addr.clone())));
-        shared.sessions.store(Some(Arc::new(sessions.addr.clone())));
         shared.status.store(Arc::new(Status::Open));
+        shared.sessions.send_replace(Some(sessions.addr.clone()));
         shared.grown.notify();
         self.tree = Some(Tree { topology, sessions, reaper, first_tag });
         self.is_asked = false;
@@ -171,6 +171,7 @@ impl SupervisorActor {
         tracing::error!(target: "mongo_actors::supervision", %cause, ?retry_after, "the client's actors are down");
         let shared = &self.plan.shared;
         shared.status.store(Arc::new(Status::Down(cause.as_str().into())));
+        shared.sessions.send_replace(None);
         shared.registry.tell(SupervisionEvent::TreeDown { cause, retry_after });
     }
 
@@ -257,6 +258,7 @@ impl Closing {
         let (done, settled) = Token::new();
         self.reaper.do_send(Settle { done: Some(done) });
         briefly(settled).await;
+        briefly(settle_rest(&self.shared)).await;
         self.end_sessions().await;
         let (done, closed) = Token::new();
         self.topology.do_send(CloseTopology { done });
@@ -289,7 +291,7 @@ impl Closing {
             let mut operation = Box::new(Operation::new(request, ReadPreference::primary_preferred().into()));
             operation.session = SessionUse::None;
             operation.deadline = Some(clock::now() + STEP);
-            let (ticket, answer) = Ticket::new(operation, self.shared.gate.enter());
+            let (ticket, answer) = Ticket::new(operation, &self.shared);
             self.topology.do_send(Execute(ticket));
             briefly(async { drop(answer.await) }).await;
         }
@@ -399,8 +401,15 @@ impl Handler<Restart> for SupervisorActor {
             self.recovery = (None, FIRST_RETRY);
             self.grow(ctx);
         }
-        drop(done);
+        // Whoever ordered it may have gone.
+        let _told = done.send(());
     }
+}
+
+impl Handler<Attend> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Attend, _: &mut Context<Self>) {}
 }
 
 impl Drop for SupervisorActor {
@@ -412,7 +421,7 @@ impl Drop for SupervisorActor {
         }
         shared.topology.store(None);
         shared.reaper.store(None);
-        shared.sessions.store(None);
+        shared.sessions.send_replace(None);
         shared.grown.notify();
         if self.closing.take().is_some() {
             self.plan.threads.end();

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::Message;
+use tokio::sync::oneshot;
 
 use super::escalation::Decision;
 use crate::{
@@ -25,7 +26,15 @@ pub(crate) struct Shutdown {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Restart {
-    pub(crate) done: Token,
+    /// Told when it was done; dropped when the supervisor has crashed of it.
+    pub(crate) done: oneshot::Sender<()>,
+}
+
+/// Drop this when everything before it was handled, be it by a later life.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Attend {
+    pub(crate) _attended: Token,
 }
 
 /// What the client's parent decided about a tree that is down.

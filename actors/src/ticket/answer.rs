@@ -112,7 +112,10 @@ impl Future for Pending {
     type Output = Result<Answer, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx) {
+        if let Poll::Ready(mut answer) = Pin::new(&mut self.answer).poll(cx) {
+            if let Ok(Err(setback)) = &mut answer {
+                setback.tell_of_closing(&self.shared);
+            }
             #[cfg(feature = "chaos")]
             self.note_end(answer.as_ref().ok());
             return Poll::Ready(answer.map_err(|_| Unanswered));
@@ -142,6 +145,14 @@ impl fmt::Debug for Pending {
 }
 
 impl Setback {
+    /// Whatever ends with the client has ended because of that.
+    fn tell_of_closing(&mut self, shared: &Shared) {
+        let cause = &mut self.failure.cause;
+        if let (Cause::Abandoned, Some(closed @ Cause::ClientClosed)) = (&*cause, shared.status.load().refusal()) {
+            *cause = closed;
+        }
+    }
+
     /// Why the attempt failed.
     pub fn cause(&self) -> &Cause {
         &self.failure.cause

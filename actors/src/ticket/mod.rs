@@ -44,7 +44,7 @@ use crate::{
     failure::{Cause, Failure},
     reaper,
     runtime::clock,
-    shared::GatePass,
+    shared::{GatePass, Shared},
 };
 
 /// The only handle of an operation in flight. It moves forward from room to room; the last one answers.
@@ -76,13 +76,16 @@ pub(crate) struct Slip {
     pub(crate) load: Option<LoadSlot>,
     /// When it entered the engine.
     pub(crate) entered: Instant,
+    /// Before the pass: when the gate is empty, the recording knows of every end.
+    #[cfg(feature = "chaos")]
+    _taken: Option<crate::chaos::Taken>,
     _pass: GatePass,
     reply: oneshot::Sender<Answer>,
 }
 
 impl Ticket {
     /// A ticket for one attempt of `operation`, and where its answer will come.
-    pub(crate) fn new(operation: Box<Operation>, pass: GatePass) -> (Self, oneshot::Receiver<Answer>) {
+    pub(crate) fn new(operation: Box<Operation>, shared: &Shared) -> (Self, oneshot::Receiver<Answer>) {
         let (reply, answer) = oneshot::channel();
         let slip = Slip {
             operation,
@@ -95,7 +98,9 @@ impl Ticket {
             lease: None,
             load: None,
             entered: clock::now(),
-            _pass: pass,
+            #[cfg(feature = "chaos")]
+            _taken: shared.registry.chaos.took(mongo_actors_protocol::chaos::Resource::Ticket),
+            _pass: shared.gate.enter(),
             reply,
         };
         (Self(Some(Box::new(slip))), answer)

@@ -150,7 +150,7 @@ fn a_caller_who_hears_of_a_failure_finds_the_topology_updated() {
         scene.settled().await;
         let request = Request::new("ping", "db".into(), rawdoc! { "ping": 1 });
         let operation = Box::new(Operation::new(request, ReadPreference::Primary.into()));
-        let (mut ticket, answer) = Ticket::new(operation, scene.shared.gate.enter());
+        let (mut ticket, answer) = Ticket::new(operation, &scene.shared);
         ticket.stage = Stage::Written;
         let failure = ServerFailure {
             address: scene.address(),
@@ -201,5 +201,33 @@ fn a_closed_topology_refuses_and_ends_when_its_pools_are_gone() {
         scene.topology.addr.do_send(CloseTopology { done });
         closed.await;
         assert!(scene.select(None).await.is_err(), "nobody answers any more");
+    });
+}
+
+#[cfg(feature = "chaos")]
+#[test]
+fn a_ticket_that_somebody_keeps_is_a_leak() {
+    use mongo_actors_protocol::chaos::FaultPlan;
+
+    run(async {
+        let scene = Scene::new("appName=scene").await;
+        let recorded = async |work: &dyn Fn(Ticket)| {
+            let chaos = &scene.shared.registry.chaos;
+            let id = chaos.arm(FaultPlan::new(1));
+            let request = Request::new("ping", "db".into(), rawdoc! { "ping": 1 });
+            let operation = Box::new(Operation::new(request, ReadPreference::Primary.into()));
+            let (ticket, answer) = Ticket::new(operation, &scene.shared);
+            drop(answer);
+            work(ticket);
+            scene.settled().await;
+            chaos.disarm(id).unwrap().no_leak()
+        };
+        let kept = std::cell::RefCell::new(Vec::new());
+        let leaked = recorded(&|ticket| kept.borrow_mut().push(ticket)).await.unwrap_err().to_string();
+        assert!(leaked.contains("Ticket: 1 were taken and 0 given back"), "{leaked}");
+        recorded(&|ticket| ticket.fail(Cause::DeadlinePassed)).await.unwrap();
+        recorded(&drop).await.unwrap();
+        // Its caller has gone, and the topology throws it away.
+        recorded(&|ticket| scene.topology.addr.do_send(Execute(ticket))).await.unwrap();
     });
 }

@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bson::rawdoc;
-use mongo_actors_engine::{Engine, Role, SupervisionEvent};
+use bson::{RawArrayBuf, rawdoc};
+use mongo_actors_engine::{Cause, Engine, KillCursors, Role, SupervisionEvent, TreeStatus};
 use mongo_actors_protocol::{
     address::ServerAddress,
-    chaos::{FaultPlan, MessageFault, Recording, Rule, SocketFault},
+    chaos::{FaultPlan, MessageFault, Recording, Rule, SocketFault, Violation},
+    command::Namespace,
     retry::Retryability,
 };
 
@@ -132,6 +133,125 @@ async fn a_load_under_a_realistic_plan_keeps_every_promise_and_can_be_replayed()
     );
     assert_eq!(number(&persist(&engine, found).await), first_id - 10_000, "each write once");
     engine.close(None).await;
+}
+
+/// Opens a cursor that has more to give, and says where it is.
+async fn open_cursor(engine: &Engine) -> KillCursors {
+    let reply = run(engine, command("find", rawdoc! { "find": "leaks", "batchSize": 2 })).await.unwrap();
+    let body = reply.body.as_ref().unwrap().as_document();
+    let id = body.get_document("cursor").unwrap().get_i64("id").unwrap();
+    let debt = KillCursors::new(reply.server.clone(), &Namespace::new("engine", "leaks"), id);
+    KillCursors { session: reply.session, ..debt }
+}
+
+fn more(cursor: &KillCursors) -> mongo_actors_engine::Operation {
+    command("getMore", rawdoc! { "getMore": cursor.cursor_id, "collection": "leaks" })
+}
+
+/// What the recording says of cursors when something was done with one.
+async fn with_cursor(work: impl AsyncFnOnce(&Engine, KillCursors)) -> Result<(), Violation> {
+    let Subject { engine, .. } = subject().await;
+    furnish(&engine).await;
+    let armed = engine.chaos().arm(FaultPlan::new(1)).unwrap();
+    let cursor = open_cursor(&engine).await;
+    work(&engine, cursor).await;
+    engine.close(None).await;
+    armed.disarm().unwrap().no_leak()
+}
+
+#[tokio::test]
+async fn a_cursor_that_nobody_closes_is_a_leak() {
+    let leaked = with_cursor(async |_, _| {}).await.unwrap_err().to_string();
+    assert!(leaked.contains("Cursor: 1 were taken and 0 given back"), "{leaked}");
+    let forgotten = with_cursor(async |engine, cursor| {
+        let session = cursor.session;
+        let more = command("getMore", rawdoc! { "getMore": cursor.cursor_id, "collection": "leaks", "batchSize": 1 });
+        engine.execute_in(Box::new(more), session, None).await.unwrap().unwrap();
+    });
+    assert!(forgotten.await.is_err(), "its next batch was not its last");
+}
+
+#[tokio::test]
+async fn a_cursor_is_given_back_by_its_last_batch_by_being_killed_or_when_its_server_has_lost_it() {
+    let exhausted = with_cursor(async |engine, mut cursor| {
+        let session = cursor.session.take();
+        engine.execute_in(Box::new(more(&cursor)), session, None).await.unwrap().unwrap();
+    });
+    exhausted.await.unwrap();
+    with_cursor(async |engine, cursor| engine.owe(cursor)).await.unwrap();
+    let lost = with_cursor(async |engine, mut cursor| {
+        let kill = rawdoc! { "killCursors": "leaks", "cursors": [cursor.cursor_id] };
+        // Another client does it, of which the recording knows nothing.
+        let other = crate::engine(&set().await.uri());
+        other.execute_in(Box::new(command("killCursors", kill)), None, None).await.unwrap().unwrap();
+        other.close(None).await;
+        let session = cursor.session.take();
+        let gone = engine.execute_in(Box::new(more(&cursor)), session, None).await.unwrap().unwrap_err();
+        assert!(matches!(&gone.failure.cause, Cause::Command(error) if error.is_cursor_not_found()), "{gone:?}");
+    });
+    lost.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cursor_is_killed_whatever_happens_to_the_command() {
+    for rule in [
+        Rule::message(MessageFault::Drop).role(Role::Topology).on("Execute"),
+        Rule::message(MessageFault::Panic).role(Role::ConnectionPool).on("CheckOut"),
+        Rule::message(MessageFault::Kill).role(Role::Connection).on("Run"),
+        Rule::socket(SocketFault::CloseInWrite).command("killCursors"),
+        Rule::socket(SocketFault::CloseBeforeReply).command("killCursors"),
+    ] {
+        let what = format!("{rule:?}");
+        let Subject { engine, .. } = subject().await;
+        furnish(&engine).await;
+        let cursor = open_cursor(&engine).await;
+        let armed = engine.chaos().arm(FaultPlan::new(1).rule(rule.limit(1))).unwrap();
+        let id = cursor.cursor_id;
+        engine.owe(cursor);
+        expect_gone(id, &what).await;
+        engine.close(None).await;
+        assert_eq!(armed.disarm().unwrap().firings().len(), 1, "{what}");
+    }
+}
+
+/// Waits until the server does not know the cursor any more.
+async fn expect_gone(id: i64, what: &str) {
+    let other = crate::engine(&set().await.uri());
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        // As long as it is there, it is refused to this client for its session.
+        let more = command("getMore", rawdoc! { "getMore": id, "collection": "leaks" });
+        let refusal = run(&other, more).await.unwrap_err().failure.cause;
+        if matches!(&refusal, Cause::Command(error) if error.is_cursor_not_found()) {
+            break;
+        }
+        assert!(Instant::now() < end, "{what}: {refusal}");
+        tokio::task::yield_now().await;
+    }
+    other.close(None).await;
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_owed_while_the_root_dies_is_killed_by_the_next_tree() {
+    for round in 0..5 {
+        let Subject { engine, .. } = subject().await;
+        furnish(&engine).await;
+        let cursor = open_cursor(&engine).await;
+        let id = cursor.cursor_id;
+        assert_eq!(engine.chaos().kill(Role::Supervisor, None), 1);
+        engine.owe(cursor);
+        eventually("the tree is down", || matches!(engine.supervision().status, TreeStatus::Down { .. })).await;
+        engine.restart().await;
+        expect_gone(id, &format!("round {round}")).await;
+        engine.close(None).await;
+    }
+}
+
+/// Puts more into the collection than a first batch holds.
+async fn furnish(engine: &Engine) {
+    let documents = (0..10).map(|id| rawdoc! { "_id": id }).collect::<RawArrayBuf>();
+    // Another run may have put them there.
+    drop(run(engine, command("insert", rawdoc! { "insert": "leaks", "documents": documents })).await);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::{
 
 use bson::{RawBsonRef, rawdoc};
 use mongo_actors_engine::{
-    Cause, Death, Engine, EngineSettings, FaultOrder, KillCursors, Operation, Pending, RestartBudget, Role,
+    Cause, Death, Engine, EngineSettings, FaultOrder, KillCursors, Operation, Pending, RestartBudget, Role, TreeStatus,
     resolve_seedlist,
 };
 use mongo_actors_protocol::{
@@ -343,6 +343,45 @@ async fn without_a_supervisor_operations_fail_with_the_cause_until_the_client_is
     subject.engine.restart().await;
     persist(&subject.engine, ping()).await;
     subject.end_well().await;
+}
+
+#[tokio::test]
+async fn a_restart_that_kills_the_root_returns_when_it_is_dead() {
+    let subject = Subject::new(&[]).await;
+    let engine = &subject.engine;
+    for round in 1..=30 {
+        let _firings = engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Kill).on("Restart"));
+        engine.restart().await;
+        assert!(matches!(engine.supervision().status, TreeStatus::Down { .. }), "round {round}");
+        engine.restart().await;
+        assert!(matches!(engine.supervision().status, TreeStatus::Up), "round {round}: the order was lost");
+    }
+    persist(engine, ping()).await;
+    subject.end_well().await;
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_session_waits_for_the_pool_that_is_being_replaced() {
+    for fault in [MessageFault::Panic, MessageFault::Stop, MessageFault::Kill, MessageFault::Drop] {
+        let subject = Subject::new(&[]).await;
+        let mut firings = subject.engine.chaos().order(FaultOrder::new(Role::SessionPool, fault).on("Lend"));
+        let session = subject.engine.start_session(Default::default()).await;
+        assert!(firings.reached(1).await);
+        assert!(session.is_ok(), "{fault:?}: {session:?}");
+        drop(session);
+        persist(&subject.engine, ping()).await;
+        subject.end_well().await;
+    }
+    // A tree that is down has none.
+    let subject = Subject::with(&[], |settings| {
+        settings.restart_budget = RestartBudget::NONE;
+        settings.stay_down = true;
+    })
+    .await;
+    let _firings = subject.engine.chaos().order(FaultOrder::new(Role::SessionPool, MessageFault::Kill).on("Lend"));
+    let refused = subject.engine.start_session(Default::default()).await.unwrap_err();
+    assert!(matches!(refused.cause, Cause::EngineDown(_)), "{refused:?}");
+    subject.engine.close(None).await;
 }
 
 #[tokio::test]

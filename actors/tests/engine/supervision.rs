@@ -258,6 +258,14 @@ async fn a_parent_decides_about_a_root_that_died() {
     assert_eq!(escalation.cause(), "supervisor was killed with its arbiter");
     escalation.decide(Decision::Restart);
     persist(&engine, ping()).await;
+
+    let _firings = engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Kill).on("Restart"));
+    engine.restart().await;
+    let (pause, began) = (Duration::from_millis(300), Instant::now());
+    questions.recv().await.unwrap().decide(Decision::RestartAfter(pause));
+    assert!(matches!(engine.supervision().status, TreeStatus::Down { .. }));
+    persist(&engine, ping()).await;
+    assert!(began.elapsed() >= pause, "{:?}", began.elapsed());
     engine.close(None).await;
     assert!(questions.try_recv().is_err(), "an ordinary end is nobody's decision");
 }

@@ -19,6 +19,7 @@
 //! assert!(decider.decide(&site, Duration::from_secs(1)).is_some());
 //! ```
 
+mod cursors;
 mod decide;
 mod plan;
 mod realistic;
@@ -28,6 +29,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 
+pub use cursors::CursorNews;
 pub use decide::{Decider, Firing};
 pub use plan::{Fault, FaultPlan, InvalidPlan, MessageFault, Rule, SocketFault};
 pub use recording::{Attempt, End, Recording, Resource, Violation};

@@ -45,6 +45,11 @@ pub enum Resource {
     Connection,
     /// A server session that is in use.
     Session,
+    /// An operation on its way through the driver, with the one answer that it owes.
+    Ticket,
+    /// A cursor that a server has opened: closed by its last batch, by `killCursors`, by a server that does not know it
+    /// any more, or with the server or the connection that it lived on.
+    Cursor,
 }
 
 /// What happened while a plan was armed. Can be saved, and replayed.

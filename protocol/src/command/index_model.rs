@@ -6,7 +6,7 @@ use bson::{Bson, Document, RawDocumentBuf};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    Collation, EncodeError,
+    Collation, EncodeError, Keys,
     collation::append_extra,
     encode::{append, whole_seconds},
     numbers::{deserialize_i64, some_seconds, some_u32},
@@ -18,9 +18,10 @@ use super::{
 /// use bson::doc;
 /// use mongo_actors_protocol::command::{IndexModel, IndexOptions};
 ///
-/// let index = IndexModel::new(doc! { "email": 1, "age": -1 })
-///     .with_options(IndexOptions { unique: Some(true), ..Default::default() });
+/// let index = IndexModel::new([("email", 1), ("age", -1)]).unique(true);
 /// assert_eq!(index.name(), "email_1_age_-1");
+/// let options = IndexOptions { unique: Some(true), ..Default::default() };
+/// assert_eq!(index, IndexModel::new(doc! { "email": 1, "age": -1 }).with_options(options));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct IndexModel {
@@ -161,8 +162,8 @@ versions! {
 
 impl IndexModel {
     /// An index of `keys` without options.
-    pub fn new(keys: Document) -> Self {
-        Self { keys, options: None }
+    pub fn new(keys: impl Into<Keys>) -> Self {
+        Self { keys: keys.into().into(), options: None }
     }
 
     /// The same index with `options`.
@@ -189,6 +190,75 @@ impl IndexModel {
         }
         Ok(raw)
     }
+}
+
+impl<K: Into<Keys>> From<K> for IndexModel {
+    fn from(keys: K) -> Self {
+        Self::new(keys)
+    }
+}
+
+/// Declares setters of an index, each of one option.
+macro_rules! index_setters {
+    ($($(#[$doc:meta])* $name:ident($value:ident: $type:ty) $set:expr;)*) => {
+        impl IndexModel {
+            $(
+                $(#[$doc])*
+                #[must_use]
+                pub fn $name(mut self, $value: $type) -> Self {
+                    self.options.get_or_insert_default().$name = Some($set);
+                    self
+                }
+            )*
+
+            /// An option that has no method here, sent as it is.
+            #[must_use]
+            pub fn extra(mut self, option: impl Into<String>, value: impl Into<Bson>) -> Self {
+                self.options.get_or_insert_default().extra.insert(option, value);
+                self
+            }
+
+            /// Its name, in place of the one that follows from its keys.
+            #[must_use]
+            pub fn named(mut self, name: impl Into<String>) -> Self {
+                self.options.get_or_insert_default().name = Some(name.into());
+                self
+            }
+        }
+    };
+}
+
+index_setters! {
+    /// Whether no two documents may have the same keys.
+    unique(unique: bool) unique;
+    /// Whether documents without the fields are left out.
+    sparse(sparse: bool) sparse;
+    /// How long documents stay after the time in the indexed field. Whole seconds.
+    expire_after(time: Duration) time;
+    /// Which documents are indexed.
+    partial_filter_expression(filter: impl Into<Document>) filter.into();
+    /// Rules for comparing strings.
+    collation(collation: impl Into<Collation>) collation.into();
+    /// Fields of a wildcard index to include or leave out.
+    wildcard_projection(fields: impl Into<Document>) fields.into();
+    /// Whether the query planner ignores the index. Servers from 4.4.
+    hidden(hidden: bool) hidden;
+    /// Weights of the fields of a text index.
+    weights(weights: impl Into<Document>) weights.into();
+    /// Language of a text index. Default: `english`.
+    default_language(language: impl Into<String>) language.into();
+    /// The field that names a document's language. Default: `language`.
+    language_override(field: impl Into<String>) field.into();
+    /// Precision of a `2d` index, from 1 to 32. Default: 26.
+    bits(bits: u32) bits;
+    /// Lower bound of the coordinates of a `2d` index. Default: -180.
+    min(bound: f64) bound;
+    /// Upper bound of the coordinates of a `2d` index. Default: 180.
+    max(bound: f64) bound;
+    /// Whether the index refuses new duplicates while it is prepared to become unique. Servers from 6.0.
+    prepare_unique(prepare: bool) prepare;
+    /// Options of the storage engine.
+    storage_engine(options: impl Into<Document>) options.into();
 }
 
 impl IndexOptions {
@@ -301,6 +371,37 @@ mod tests {
         ] {
             assert_eq!(IndexModel::new(keys).name(), name);
         }
+    }
+
+    #[test]
+    fn each_option_can_be_set_by_itself() {
+        let model = IndexModel::new("a")
+            .unique(true)
+            .sparse(true)
+            .expire_after(Duration::from_secs(60))
+            .partial_filter_expression(doc! { "a": 1 })
+            .collation(Collation::new("en"))
+            .wildcard_projection(doc! { "b": 0 })
+            .hidden(true)
+            .weights(doc! { "a": 2 })
+            .default_language("german")
+            .language_override("lang")
+            .bits(26)
+            .min(-90.0)
+            .max(90.0)
+            .prepare_unique(true)
+            .storage_engine(doc! {})
+            .named("n")
+            .extra("future", 1);
+        let expected = rawdoc! {
+            "key": { "a": 1 }, "name": "n", "expireAfterSeconds": 60_i64, "sparse": true, "storageEngine": {},
+            "unique": true, "default_language": "german", "language_override": "lang", "weights": { "a": 2 },
+            "bits": 26, "max": 90.0, "min": -90.0, "partialFilterExpression": { "a": 1 },
+            "collation": { "locale": "en" }, "wildcardProjection": { "b": 0 }, "hidden": true, "prepareUnique": true,
+            "future": 1,
+        };
+        assert_eq!(model.to_raw().unwrap(), expected);
+        assert_eq!(IndexModel::from([("a", 1), ("b", -1)]), IndexModel::new(doc! { "a": 1, "b": -1 }));
     }
 
     #[test]

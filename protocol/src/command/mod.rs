@@ -21,6 +21,7 @@ mod collation;
 mod collection_options;
 mod hint;
 mod index_model;
+mod keys;
 mod modifications;
 mod namespace;
 
@@ -85,7 +86,8 @@ pub use self::{
     hint::Hint,
     index_model::{IndexModel, IndexOptions, IndexVersion, Sphere2DIndexVersion, TextIndexVersion},
     insert::{InsertManyOptions, InsertOne, InsertOneOptions},
-    invalid_reply::InvalidReply,
+    invalid_reply::{InvalidReply, brief},
+    keys::{Keys, Projection},
     kill_cursors::KillCursors,
     limits::{Splitter, WriteLimits},
     list_collections::{

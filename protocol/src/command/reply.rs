@@ -4,6 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use bson::{RawDocument, Timestamp, raw::RawBsonRef};
 
+use super::brief;
 use crate::{
     error::CommandError,
     wire::{Field, Fields, NotBson},
@@ -29,7 +30,7 @@ pub enum ReplyError {
 
 impl From<bson::error::Error> for ReplyError {
     fn from(error: bson::error::Error) -> Self {
-        Self::Malformed { reason: error.to_string() }
+        Self::Malformed { reason: brief(&error) }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The server hands these to a process beside it and answers before they are done. None takes a read or write concern.
 
-use bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf, doc, raw::CStr, raw::cstr};
+use bson::{Bson, Document, RawArrayBuf, RawDocument, RawDocumentBuf, doc, raw::CStr, raw::cstr};
 
 use super::{
     Aggregate, AggregateOptions, AggregateTarget, Command, Criteria, EncodeError, InvalidReply, Namespace, Properties,
@@ -73,6 +73,8 @@ pub struct CreateSearchIndexes<'a> {
     pub namespace: &'a Namespace,
     /// The indexes.
     pub models: &'a [SearchIndexModel],
+    /// Attached to the command in profiler, logs and `currentOp`. Any BSON.
+    pub comment: Option<&'a Bson>,
 }
 
 impl CreateSearchIndexes<'_> {
@@ -103,6 +105,7 @@ impl Command for CreateSearchIndexes<'_> {
         }
         let mut body = start(self.namespace, cstr!("createSearchIndexes"))?;
         body.append(cstr!("indexes"), indexes);
+        append!(&mut body; "comment": self.comment);
         Ok(Request::new("createSearchIndexes", self.namespace.db.clone(), body))
     }
 }
@@ -116,6 +119,8 @@ pub struct UpdateSearchIndex<'a> {
     pub name: &'a str,
     /// Its new definition.
     pub definition: &'a Document,
+    /// Attached to the command in profiler, logs and `currentOp`. Any BSON.
+    pub comment: Option<&'a Bson>,
 }
 
 impl Command for UpdateSearchIndex<'_> {
@@ -125,7 +130,7 @@ impl Command for UpdateSearchIndex<'_> {
 
     fn request(&self) -> Result<Request, EncodeError> {
         let mut body = start(self.namespace, cstr!("updateSearchIndex"))?;
-        append!(&mut body; "name": *self.name, "definition": self.definition);
+        append!(&mut body; "name": *self.name, "definition": self.definition, "comment": self.comment);
         Ok(Request::new("updateSearchIndex", self.namespace.db.clone(), body))
     }
 }
@@ -137,6 +142,8 @@ pub struct DropSearchIndex<'a> {
     pub namespace: &'a Namespace,
     /// Name of the index.
     pub name: &'a str,
+    /// Attached to the command in profiler, logs and `currentOp`. Any BSON.
+    pub comment: Option<&'a Bson>,
 }
 
 impl Command for DropSearchIndex<'_> {
@@ -146,7 +153,7 @@ impl Command for DropSearchIndex<'_> {
 
     fn request(&self) -> Result<Request, EncodeError> {
         let mut body = start(self.namespace, cstr!("dropSearchIndex"))?;
-        body.append(cstr!("name"), self.name);
+        append!(&mut body; "name": *self.name, "comment": self.comment);
         Ok(Request::new("dropSearchIndex", self.namespace.db.clone(), body))
     }
 }
@@ -206,7 +213,7 @@ mod tests {
             SearchIndexModel { extra: doc! { "x": 1 }, ..SearchIndexModel::vector(doc! {}) },
             SearchIndexModel { index_type: Some(SearchIndexType::Other("o".into())), ..Default::default() },
         ];
-        let create = CreateSearchIndexes { namespace: &namespace, models: &models };
+        let create = CreateSearchIndexes { namespace: &namespace, models: &models, comment: None };
         let expected = rawdoc! {
             "createSearchIndexes": "coll",
             "indexes": [
@@ -218,12 +225,20 @@ mod tests {
         };
         assert_eq!(create.request().unwrap().body, expected);
         assert_eq!(create.properties(), Properties::plain(Operation::PLAIN_WRITE));
-        let none = CreateSearchIndexes { namespace: &namespace, models: &[] };
-        assert_eq!(none.request().unwrap().body, rawdoc! { "createSearchIndexes": "coll", "indexes": [] });
-        let update = UpdateSearchIndex { namespace: &namespace, name: "n", definition: &doc! { "a": 1 } };
-        let expected = rawdoc! { "updateSearchIndex": "coll", "name": "n", "definition": { "a": 1 } };
+        let none = CreateSearchIndexes { namespace: &namespace, models: &[], comment: Some(&"c".into()) };
+        assert_eq!(
+            none.request().unwrap().body,
+            rawdoc! { "createSearchIndexes": "coll", "indexes": [], "comment": "c" }
+        );
+        let update = UpdateSearchIndex {
+            namespace: &namespace,
+            name: "n",
+            definition: &doc! { "a": 1 },
+            comment: Some(&1.into()),
+        };
+        let expected = rawdoc! { "updateSearchIndex": "coll", "name": "n", "definition": { "a": 1 }, "comment": 1 };
         assert_eq!(update.request().unwrap().body, expected);
-        let drop = DropSearchIndex { namespace: &namespace, name: "n" };
+        let drop = DropSearchIndex { namespace: &namespace, name: "n", comment: None };
         assert_eq!(drop.request().unwrap().body, rawdoc! { "dropSearchIndex": "coll", "name": "n" });
         assert!(drop.properties().missing_namespace_is_success);
     }

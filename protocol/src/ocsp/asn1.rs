@@ -93,7 +93,7 @@ pub(super) struct ResponseData<'a> {
     pub(super) produced_at: GeneralizedTime,
     pub(super) responses: Vec<SingleResponse<'a>>,
     #[asn1(context_specific = "1", optional = "true")]
-    pub(super) extensions: Option<AnyRef<'a>>,
+    pub(super) extensions: Option<Vec<Extension<'a>>>,
 }
 
 #[derive(Sequence)]
@@ -105,5 +105,14 @@ pub(super) struct SingleResponse<'a> {
     #[asn1(context_specific = "0", optional = "true")]
     pub(super) next_update: Option<GeneralizedTime>,
     #[asn1(context_specific = "1", optional = "true")]
-    pub(super) extensions: Option<AnyRef<'a>>,
+    pub(super) extensions: Option<Vec<Extension<'a>>>,
+}
+
+#[derive(Sequence)]
+pub(super) struct Extension<'a> {
+    /// An object identifier, of which there are some that the library cannot hold.
+    pub(super) id: AnyRef<'a>,
+    #[asn1(default = "Default::default")]
+    pub(super) critical: bool,
+    pub(super) value: &'a OctetStringRef,
 }

@@ -17,8 +17,8 @@ use x509_cert::{
 use super::{
     CLOCK_SKEW, CheckedCertificate, DEFAULT_VALIDITY,
     asn1::{
-        BASIC_RESPONSE, BasicResponse, OCSP_SIGNING, OcspResponse, ResponseData, ResponseStatus, SignedCertificate,
-        SingleResponse,
+        BASIC_RESPONSE, BasicResponse, Extension, OCSP_SIGNING, OcspResponse, ResponseData, ResponseStatus,
+        SignedCertificate, SingleResponse,
     },
 };
 
@@ -69,6 +69,9 @@ pub enum InvalidAnswer {
     /// The signature is wrong.
     #[error("its signature is wrong")]
     BadSignature,
+    /// It has an extension that must be understood, and is not.
+    #[error("it has a critical extension that is not known")]
+    CriticalExtension,
     /// It is of the future.
     #[error("it is not valid yet: compare the clocks")]
     NotYetValid,
@@ -134,6 +137,7 @@ impl CheckedCertificate {
         let about = |single: &&SingleResponse<'_>| self.is_meant_by(&single.certificate);
         let single = data.responses.iter().find(about).ok_or(InvalidAnswer::OtherCertificate)?;
         self.check_signature(&basic, &signed, data.responder, algorithms, now)?;
+        refuse_critical(data.extensions.iter().chain(&single.extensions).flatten())?;
         let answer = Answer {
             status: status(single.status)?,
             this_update: seconds(single.this_update),
@@ -195,6 +199,14 @@ impl CheckedCertificate {
         let signature = parts.signature.as_bytes().ok_or(InvalidAnswer::Malformed)?;
         verify(algorithms, &self.issuer_key, parts.algorithm, &parts.data.to_der()?, signature)
             .map_err(|_| InvalidAnswer::Unauthorized)
+    }
+}
+
+/// Nothing is known of any extension: whoever marks one as critical means that the answer must not be used without.
+fn refuse_critical<'e>(mut extensions: impl Iterator<Item = &'e Extension<'e>>) -> Result<(), InvalidAnswer> {
+    match extensions.any(|extension| extension.critical) {
+        true => Err(InvalidAnswer::CriticalExtension),
+        false => Ok(()),
     }
 }
 

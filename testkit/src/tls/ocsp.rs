@@ -14,6 +14,9 @@ const BASIC: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 48, 1, 1];
 const ECDSA_SHA256: &[u64] = &[1, 2, 840, 10045, 4, 3, 2];
 const RSA_SHA256: &[u64] = &[1, 2, 840, 113_549, 1, 1, 11];
 
+/// An example of ISO's, which means nothing.
+const UNKNOWN_EXTENSION: &[u64] = &[2, 999, 1];
+
 /// What an answer says of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OcspStatus {
@@ -34,6 +37,14 @@ pub struct OcspAnswer {
     pub(super) next_update: Option<OffsetDateTime>,
     pub(super) delegate: Option<TlsCertificate>,
     pub(super) damaged: bool,
+    pub(super) extension: Option<(Place, bool)>,
+}
+
+/// What an extension is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Response,
+    Certificate,
 }
 
 impl OcspAnswer {
@@ -46,6 +57,7 @@ impl OcspAnswer {
             next_update: Some(now + Duration::HOUR),
             delegate: None,
             damaged: false,
+            extension: None,
         }
     }
 
@@ -72,6 +84,18 @@ impl OcspAnswer {
     pub fn without_end(mut self, age: std::time::Duration) -> Self {
         self.this_update = OffsetDateTime::now_utc() - age;
         self.next_update = None;
+        self
+    }
+
+    /// With an extension that nobody knows, of the response as a whole.
+    pub fn with_extension(mut self, critical: bool) -> Self {
+        self.extension = Some((Place::Response, critical));
+        self
+    }
+
+    /// With an extension that nobody knows, of what it says of the certificate.
+    pub fn with_certificate_extension(mut self, critical: bool) -> Self {
+        self.extension = Some((Place::Certificate, critical));
         self
     }
 
@@ -205,6 +229,24 @@ fn response_data(writer: DERWriter<'_>, answer: &OcspAnswer, id: &CertId, signer
                         writer.write_generalized_time(&time(next_update));
                     });
                 }
+                extensions(writer, answer, Place::Certificate);
+            });
+        });
+        extensions(writer, answer, Place::Response);
+    });
+}
+
+/// The extension of the answer, if it has one in this place.
+fn extensions(writer: &mut yasna::DERWriterSeq<'_>, answer: &OcspAnswer, place: Place) {
+    let Some((_, critical)) = answer.extension.filter(|(of, _)| *of == place) else { return };
+    writer.next().write_tagged(Tag::context(1), |writer| {
+        writer.write_sequence(|writer| {
+            writer.next().write_sequence(|writer| {
+                writer.next().write_oid(&oid(UNKNOWN_EXTENSION));
+                if critical {
+                    writer.next().write_bool(true);
+                }
+                writer.next().write_bytes(b"?");
             });
         });
     });

@@ -1,6 +1,6 @@
 //! Prose tests of the handshake specification.
 
-use std::{process::Command, time::Duration};
+use std::{process::Command, sync::Arc, time::Duration};
 
 use mongo_actors::{
     Client,
@@ -8,6 +8,8 @@ use mongo_actors::{
     options::DriverInfo,
 };
 use mongo_actors_testkit::ScriptedServer;
+
+use crate::kit::Recorder;
 
 /// Names the server to which `the_child_of_handshake_1` says hello.
 const SERVER: &str = "MONGO_ACTORS_PROSE_SERVER";
@@ -124,6 +126,7 @@ async fn handshake_2_any_mechanism_may_be_offered() {
 struct Scene {
     server: ScriptedServer,
     client: Client,
+    connections: Arc<Recorder>,
 }
 
 fn info(name: &str, version: Option<&str>, platform: Option<&str>) -> DriverInfo {
@@ -144,7 +147,8 @@ impl Scene {
             Some(info) => builder.driver_info(info),
             None => builder,
         };
-        Self { client: builder.build().unwrap(), server }
+        let (connections, builder) = Recorder::listen(builder);
+        Self { client: builder.build().unwrap(), server, connections }
     }
 
     fn append(&self, info: DriverInfo) {
@@ -156,9 +160,10 @@ impl Scene {
         let before = self.server.accepted();
         self.client.database("admin").run_command("ping").await.unwrap();
         assert!(self.server.accepted() > before, "the old connection was used");
-        let metadata = last_metadata(&self.server);
+        // Only what was checked in becomes old.
+        self.connections.expect_all_checked_in(&self.client).await;
         tokio::time::sleep(Duration::from_millis(5)).await;
-        metadata
+        last_metadata(&self.server)
     }
 }
 

@@ -16,4 +16,5 @@ mod retries;
 mod server_discovery;
 mod server_selection;
 mod sessions;
+mod step_down;
 mod transactions;

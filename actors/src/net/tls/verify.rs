@@ -54,14 +54,8 @@ impl ChainVerifier {
         revocation.check(&checked, now, limit).await.map_err(revocation_error)
     }
 
-    fn verify(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<(), Error> {
+    fn verify(&self, shown: &Shown<'_>, server_name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
+        let Shown { end_entity, intermediates, ocsp_response } = *shown;
         let certificate = EndEntityCert::try_from(end_entity).map_err(certificate_error)?;
         let issuer_key = self.issuer_key(&certificate, intermediates, now)?;
         if self.check_names {
@@ -121,6 +115,13 @@ impl ChainVerifier {
     }
 }
 
+/// What a server shows of itself in the handshake.
+struct Shown<'a> {
+    end_entity: &'a CertificateDer<'a>,
+    intermediates: &'a [CertificateDer<'a>],
+    ocsp_response: &'a [u8],
+}
+
 impl ServerCertVerifier for ServerVerifier {
     fn verify_server_cert(
         &self,
@@ -131,7 +132,7 @@ impl ServerCertVerifier for ServerVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if let Some(chain) = &self.chain {
-            chain.verify(end_entity, intermediates, server_name, ocsp_response, now)?;
+            chain.verify(&Shown { end_entity, intermediates, ocsp_response }, server_name, now)?;
         }
         Ok(ServerCertVerified::assertion())
     }

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bson::{Bson, Document};
-use mongo_actors::{Cursor, Result, SessionCursor, change_stream::ChangeStream};
+use mongo_actors::{
+    Cursor, Result, SessionCursor,
+    change_stream::{ChangeStream, SessionChangeStream},
+};
 use tokio::sync::Mutex;
 
 use super::SessionEntity;
@@ -16,6 +19,7 @@ enum Opened {
     Plain(Cursor<Document>),
     InSession(SessionCursor<Document>, Arc<SessionEntity>),
     Changes(ChangeStream<Document>),
+    ChangesInSession(SessionChangeStream<Document>, Arc<SessionEntity>),
 }
 
 impl Opened {
@@ -24,6 +28,7 @@ impl Opened {
             Self::Plain(cursor) => cursor.try_next().await,
             Self::InSession(cursor, owner) => cursor.try_next(&mut *owner.lock().await).await,
             Self::Changes(changes) => changes.try_next().await,
+            Self::ChangesInSession(changes, owner) => changes.try_next(&mut *owner.lock().await).await,
         }
     }
 
@@ -32,6 +37,7 @@ impl Opened {
             Self::Plain(cursor) => cursor.try_next_nonblocking().await,
             Self::InSession(cursor, owner) => cursor.try_next_nonblocking(&mut *owner.lock().await).await,
             Self::Changes(changes) => changes.next_if_any().await,
+            Self::ChangesInSession(changes, owner) => changes.next_if_any(&mut *owner.lock().await).await,
         }
     }
 
@@ -40,6 +46,7 @@ impl Opened {
             Self::Plain(cursor) => cursor.is_alive(),
             Self::InSession(cursor, _) => cursor.is_alive(),
             Self::Changes(changes) => changes.is_alive(),
+            Self::ChangesInSession(changes, _) => changes.is_alive(),
         }
     }
 
@@ -53,6 +60,8 @@ impl Opened {
             }
             (Self::Changes(changes), None) => changes.close().await,
             (Self::Changes(changes), Some(limit)) => changes.close_within(limit).await,
+            (Self::ChangesInSession(changes, _), None) => changes.close().await,
+            (Self::ChangesInSession(changes, _), Some(limit)) => changes.close_within(limit).await,
         }
     }
 }
@@ -69,6 +78,11 @@ impl CursorEntity {
 
     pub(crate) fn of_changes(changes: ChangeStream<Document>) -> Self {
         Self(Mutex::new(Some(Opened::Changes(changes))))
+    }
+
+    /// A change stream that is read with the session of `owner`.
+    pub(crate) fn of_session_changes(changes: SessionChangeStream<Document>, owner: &Arc<SessionEntity>) -> Self {
+        Self(Mutex::new(Some(Opened::ChangesInSession(changes, owner.clone()))))
     }
 
     /// The next document, whatever it takes.

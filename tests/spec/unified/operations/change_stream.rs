@@ -1,6 +1,6 @@
 //! Opening change streams.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bson::{Bson, Document, Timestamp};
 use mongo_actors::{
@@ -12,14 +12,16 @@ use mongo_actors::{
 use super::{Session, Value};
 use crate::unified::{
     arguments::{Arguments, set},
-    entities::CursorEntity,
-    failure::{Attempt, failure},
+    entities::{CursorEntity, SessionEntity},
+    failure::Attempt,
 };
 
-pub(super) async fn create(watch: Watch<'_>, mut arguments: Arguments, session: Session<'_>) -> Attempt<Value> {
-    if session.is_some() {
-        return Err(failure!("createChangeStream has no session").into());
-    }
+pub(super) async fn create(
+    watch: Watch<'_>,
+    mut arguments: Arguments,
+    session: Session<'_>,
+    owner: Option<&Arc<SessionEntity>>,
+) -> Attempt<Value> {
     let mut watch = watch.pipeline(arguments.require::<Vec<Document>>("pipeline")?);
     set!(watch, arguments, {
         "batchSize" => batch_size: u32, "collation" => collation: Collation, "comment" => comment: Bson,
@@ -30,5 +32,10 @@ pub(super) async fn create(watch: Watch<'_>, mut arguments: Arguments, session: 
         "startAtOperationTime" => start_at_operation_time: Timestamp, "timeoutMS" => timeout: Duration,
     });
     arguments.finish()?;
-    Ok(Value::Cursor(CursorEntity::of_changes(watch.await?.with_type())))
+    Ok(Value::Cursor(match (session, owner) {
+        (Some(session), Some(owner)) => {
+            CursorEntity::of_session_changes(watch.session(session).await?.with_type(), owner)
+        }
+        _ => CursorEntity::of_changes(watch.await?.with_type()),
+    }))
 }

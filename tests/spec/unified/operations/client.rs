@@ -1,14 +1,14 @@
 //! Operations of clients.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bson::{Bson, Document};
 use mongo_actors::options::DriverInfo;
 
-use super::{Session, Value, bulk, change_stream, results, unsupported};
+use super::{Session, Value, bulk, change_stream, results, unsupported, without_session};
 use crate::unified::{
     arguments::{Arguments, in_session, set},
-    entities::ClientEntity,
+    entities::{ClientEntity, SessionEntity},
     failure::Attempt,
 };
 
@@ -17,6 +17,7 @@ pub(super) async fn execute(
     name: &str,
     mut arguments: Arguments,
     session: Session<'_>,
+    owner: Option<&Arc<SessionEntity>>,
 ) -> Attempt<Value> {
     let client = &entity.client;
     match name {
@@ -47,8 +48,9 @@ pub(super) async fn execute(
             drop.await?;
             Ok(Value::Nothing)
         }
-        "createChangeStream" => change_stream::create(client.watch(), arguments, session).await,
+        "createChangeStream" => change_stream::create(client.watch(), arguments, session, owner).await,
         "clientBulkWrite" => bulk::client(client, arguments, session).await,
+        "appendMetadata" | "close" if session.is_some() => Err(without_session(name).into()),
         "appendMetadata" => {
             let mut options = Arguments::new(&arguments.require::<Document>("driverInfoOptions")?);
             arguments.finish()?;

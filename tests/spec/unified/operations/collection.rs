@@ -12,12 +12,12 @@ use mongo_actors::{
 use super::{
     Session, Value, aggregate, bulk, change_stream, find_and_modify, index,
     results::{drain, keep},
-    unsupported, writes,
+    unsupported, without_session, writes,
 };
 use crate::unified::{
     arguments::{Arguments, in_session, set},
     entities::SessionEntity,
-    failure::{Attempt, Outcome, failure},
+    failure::{Attempt, Outcome},
 };
 
 pub(super) async fn execute(
@@ -38,14 +38,14 @@ pub(super) async fn execute(
             arguments.finish()?;
             Ok(Value::Cursor(keep!(find, session, owner)))
         }
-        "createChangeStream" => change_stream::create(collection.watch(), arguments, session).await,
+        "createChangeStream" => change_stream::create(collection.watch(), arguments, session, owner).await,
         "findOne" => find_one(collection, arguments, session).await,
         "aggregate" => {
             let aggregate = collection.aggregate(aggregate::pipeline(&mut arguments)?);
             aggregate::execute(aggregate, arguments, session).await
         }
         "countDocuments" => count_documents(collection, arguments, session).await,
-        "estimatedDocumentCount" if session.is_some() => Err(failure!("estimatedDocumentCount has no session").into()),
+        "estimatedDocumentCount" if session.is_some() => Err(without_session(name).into()),
         "estimatedDocumentCount" => estimated_document_count(collection, arguments).await,
         "distinct" => distinct(collection, arguments, session).await,
         "rename" => {

@@ -39,7 +39,7 @@ pub(super) async fn execute(
             arguments.finish()?;
             Ok(Value::Cursor(keep!(run, session, owner)))
         }
-        "createChangeStream" => change_stream::create(database.watch(), arguments, session).await,
+        "createChangeStream" => change_stream::create(database.watch(), arguments, session, owner).await,
         "aggregate" => {
             let aggregate = database.aggregate(aggregate::pipeline(&mut arguments)?);
             aggregate::execute(aggregate, arguments, session).await

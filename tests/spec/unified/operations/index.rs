@@ -99,25 +99,25 @@ async fn search_index(
         "createSearchIndex" => {
             let model = search_index_model(&arguments.require::<Document>("model")?)?;
             arguments.finish()?;
-            Ok(Value::Bson(collection.create_search_index(model).await?.into()))
+            Ok(Value::Bson(in_session!(collection.create_search_index(model), session).await?.into()))
         }
         "createSearchIndexes" => {
             let models: Vec<Document> = arguments.require("models")?;
             let models: Vec<_> = models.iter().map(search_index_model).collect::<Outcome<_>>()?;
             arguments.finish()?;
-            Ok(Value::Bson(collection.create_search_indexes(models).await?.into()))
+            Ok(Value::Bson(in_session!(collection.create_search_indexes(models), session).await?.into()))
         }
         "dropSearchIndex" => {
             let name: String = arguments.require("name")?;
             arguments.finish()?;
-            collection.drop_search_index(name).await?;
+            in_session!(collection.drop_search_index(name), session).await?;
             Ok(Value::Nothing)
         }
         "updateSearchIndex" => {
             let name: String = arguments.require("name")?;
             let definition: Document = arguments.require("definition")?;
             arguments.finish()?;
-            collection.update_search_index(name, definition).await?;
+            in_session!(collection.update_search_index(name, definition), session).await?;
             Ok(Value::Nothing)
         }
         "listSearchIndexes" => {

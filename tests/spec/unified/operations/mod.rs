@@ -154,12 +154,19 @@ async fn on_entity(
     owner: Option<&Arc<SessionEntity>>,
 ) -> Attempt<Value> {
     match entity {
-        Entity::Client(client) => client::execute(&client, name, arguments, session).await,
+        Entity::Client(client) => client::execute(&client, name, arguments, session, owner).await,
         Entity::Database(database) => database::execute(&database, name, arguments, session, owner).await,
         Entity::Collection(collection) => collection::execute(&collection, name, arguments, session, owner).await,
+        // A cursor has its session.
+        Entity::Cursor(_) if session.is_some() => Err(without_session(name).into()),
         Entity::Cursor(cursor) => cursor::execute(&cursor, name, arguments).await,
         other => Err(unsupported(other.kind(), name).into()),
     }
+}
+
+/// The failure of an operation that runs in no session, and is given one.
+fn without_session(name: &str) -> Failure {
+    failure!("the operation {name} has no session")
 }
 
 /// The failure of an operation that the runner does not know.

@@ -1,0 +1,67 @@
+//! Killing a cursor that was abandoned.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    actor::PATIENCE,
+    debt::{Debt, KillCursors},
+};
+use crate::{failure::Cause, runtime::clock, shared::Shared, ticket::Ticket, topology::Execute};
+
+/// How often the command is sent at most: an attempt may die with an actor, a connection or the whole tree.
+const ATTEMPTS: u32 = 5;
+/// Before it is sent again.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Sends the command. What a server answers changes nothing, but the session must not be used before that. Without an
+/// answer it is owed again.
+pub(super) async fn kill(shared: &Arc<Shared>, mut debt: KillCursors, attempt: u32) {
+    if debt.is_lost() {
+        return;
+    }
+    let Some(operation) = debt.operation(clock::now(), PATIENCE) else { return };
+    let is_bound = debt.lease.is_some();
+    let (mut ticket, answer) = Ticket::new(operation, shared);
+    (ticket.session, ticket.lease) = (debt.session.take(), debt.lease.take());
+    match shared.topology.load_full() {
+        Some(topology) => topology.do_send(Execute(ticket)),
+        None => ticket.fail(Cause::Abandoned),
+    }
+    let cause = match answer.await {
+        Ok(Ok(_)) => return,
+        Ok(Err(setback)) => {
+            (debt.session, debt.lease) = (setback.session, setback.lease.filter(|lease| lease.is_usable()));
+            setback.failure.cause
+        }
+        Err(_) => Cause::Abandoned,
+    };
+    if is_bound && debt.lease.is_none() {
+        // With its connection a bound cursor has ended.
+        return;
+    }
+    if attempt < ATTEMPTS && may_pass(&cause) {
+        return shared.ledger.enter_again(Debt::Cursor(Box::new(debt), attempt + 1), clock::now() + PAUSE);
+    }
+    tracing::debug!(target: "mongo_actors::reaper", server = %debt.server, %cause, "a cursor was not killed");
+    #[cfg(feature = "chaos")]
+    note_end(shared, &debt, &cause);
+}
+
+/// Whether another attempt may end otherwise.
+fn may_pass(cause: &Cause) -> bool {
+    use Cause::{Abandoned, CheckOut, DeadlinePassed, Interrupted, Network, Reply, SocketTimeout, Wire};
+    matches!(
+        cause,
+        Abandoned | CheckOut(_) | DeadlinePassed | Interrupted | Network(_) | Reply(_) | SocketTimeout { .. } | Wire(_)
+    )
+}
+
+/// With a server that is gone, its cursors are.
+#[cfg(feature = "chaos")]
+fn note_end(shared: &Shared, debt: &KillCursors, cause: &Cause) {
+    let is_unreachable = matches!(cause, Cause::CheckOut(_) | Cause::Selection(_) | Cause::Network(_));
+    let is_known = shared.description.load().server(&debt.server).is_some_and(|server| server.is_known());
+    if is_unreachable || !is_known {
+        shared.registry.chaos.cursor_ended(&debt.server, debt.cursor_id);
+    }
+}
