@@ -44,6 +44,8 @@ use crate::{
 
 /// How much later than an operation's deadline the caller stops waiting for the engine's own answer.
 pub(crate) const BACKSTOP: Duration = Duration::from_millis(50);
+/// How often a root is asked to start its tree anew if it dies of that.
+const RESTART_ATTEMPTS: u32 = 3;
 /// How long closing waits for actors that have nothing left to do but end.
 const LAST_ACTORS: Duration = Duration::from_secs(2);
 
@@ -56,31 +58,54 @@ pub struct Engine {
 
 /// Shuts the tree down when the last handle is gone.
 struct Root {
-    supervisor: Mutex<Child<SupervisorActor>>,
+    supervisor: Mutex<Incumbent>,
     plan: SupervisorPlan,
     _watch: Watch,
     /// Tells the supervisor that there are handles.
     _handles: Arc<()>,
 }
 
-impl Root {
-    fn supervisor(&self) -> MutexGuard<'_, Child<SupervisorActor>> {
-        self.supervisor.lock().unwrap_or_else(PoisonError::into_inner)
+/// The supervisor of today.
+struct Incumbent {
+    child: Child<SupervisorActor>,
+    /// Tells it from earlier ones.
+    tag: u64,
+    /// Its obituary has come. Its mailbox may be open for another moment.
+    is_buried: bool,
+}
+
+impl Incumbent {
+    fn start(plan: &SupervisorPlan, root: Weak<Root>, tag: u64) -> Self {
+        Self { child: supervise(plan, root, tag), tag, is_buried: false }
+    }
+
+    fn is_alive(&self) -> bool {
+        !self.is_buried && self.child.addr.connected()
     }
 }
 
 impl Root {
+    fn supervisor(&self) -> MutexGuard<'_, Incumbent> {
+        self.supervisor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_closed(&self) -> bool {
         matches!(**self.plan.shared.status.load(), Status::Closed)
     }
 
     /// A supervisor that runs, unless the client is closed.
-    fn revived(self: &Arc<Self>) -> MutexGuard<'_, Child<SupervisorActor>> {
+    fn revived(self: &Arc<Self>) -> Address<SupervisorActor> {
         let mut supervisor = self.supervisor();
-        if !supervisor.addr.connected() && !self.is_closed() {
-            *supervisor = supervise(&self.plan, Arc::downgrade(self));
+        if !supervisor.is_alive() && !self.is_closed() {
+            *supervisor = Incumbent::start(&self.plan, Arc::downgrade(self), supervisor.tag + 1);
         }
-        supervisor
+        supervisor.child.addr.clone()
+    }
+
+    /// The supervisor with this tag is gone for good.
+    fn bury(&self, tag: u64) {
+        let mut supervisor = self.supervisor();
+        supervisor.is_buried |= supervisor.tag == tag;
     }
 
     /// What becomes of a tree whose root has died.
@@ -104,12 +129,12 @@ impl Root {
 
     fn shut_down(&self, order: Shutdown) {
         let supervisor = self.supervisor();
-        if !supervisor.addr.connected() {
+        if !supervisor.is_alive() {
             // There is nobody left who could close anything.
             self.plan.shared.status.store(Arc::new(Status::Closed));
             self.plan.threads.end();
         }
-        supervisor.addr.do_send(order);
+        supervisor.child.addr.do_send(order);
     }
 }
 
@@ -119,18 +144,18 @@ impl Drop for Root {
             tracing::debug!(target: "mongo_actors::client", "the last handle of a client was dropped without closing it");
         }
         let mut supervisor = self.supervisor();
-        supervisor.addr.do_send(Shutdown { within: Some(Duration::ZERO), done: None });
+        supervisor.child.addr.do_send(Shutdown { within: Some(Duration::ZERO), done: None });
         // The supervisor ends by itself when it has closed everything.
-        supervisor.release();
+        supervisor.child.release();
     }
 }
 
 /// Starts the root of a tree.
-fn supervise(plan: &SupervisorPlan, root: Weak<Root>) -> Child<SupervisorActor> {
+fn supervise(plan: &SupervisorPlan, root: Weak<Root>, tag: u64) -> Child<SupervisorActor> {
     let birth = Birth {
         path: ActorPath::root(),
         role: Role::Supervisor,
-        tag: 0,
+        tag,
         parent: Outlet::new(move |obituary| bury(obituary, &root)),
         budget: plan.shared.settings.restart_budget,
     };
@@ -138,8 +163,12 @@ fn supervise(plan: &SupervisorPlan, root: Weak<Root>) -> Child<SupervisorActor> 
 }
 
 /// The root itself could not be kept alive: the client's parent decides, or else whoever calls [`Engine::restart`].
-fn bury(Obituary { path, death, .. }: Obituary, root: &Weak<Root>) {
-    let Some(alive) = root.upgrade().filter(|_| death != Death::Normal) else { return };
+fn bury(Obituary { path, death, tag, .. }: Obituary, root: &Weak<Root>) {
+    let Some(alive) = root.upgrade() else { return };
+    alive.bury(tag);
+    if death == Death::Normal {
+        return;
+    }
     let settings = &alive.plan.shared.settings;
     let Some(parent) = settings.parent.as_ref().filter(|_| !alive.is_closed()) else { return };
     let root = root.clone();
@@ -217,7 +246,7 @@ impl Engine {
             handles: Arc::downgrade(&handles),
         };
         let root = Arc::new_cyclic(|root| Root {
-            supervisor: Mutex::new(supervise(&plan, root.clone())),
+            supervisor: Mutex::new(Incumbent::start(&plan, root.clone(), 0)),
             plan,
             _watch: watch,
             _handles: handles,
@@ -299,7 +328,7 @@ impl Engine {
 
     /// The supervisor of today.
     pub(crate) fn supervisor(&self) -> Address<SupervisorActor> {
-        self.root.supervisor().addr.clone()
+        self.root.supervisor().child.addr.clone()
     }
 
     /// Selects a server without sending it anything.
@@ -526,15 +555,18 @@ impl Engine {
         SupervisionSnapshot { status, operations: self.shared.gate.inside(), actors: self.actors() }
     }
 
-    /// Starts the tree anew, whatever state it is in. A closed client stays closed. If the root itself dies of it, its
-    /// parent decides, or whoever calls this again.
+    /// Starts the tree anew, whatever state it is in. A closed client stays closed. If the root itself dies meanwhile, it
+    /// is asked again in its next life, or the next root is.
     pub async fn restart(&self) {
-        let (done, restarted) = oneshot::channel();
-        let supervisor = self.root.revived().addr.clone();
-        supervisor.do_send(Restart { done });
-        if restarted.await.is_err() {
-            // Its next life has begun with a new tree, or it is gone. This tells when either is so: before, a root that was
-            // killed would be taken for one that is alive.
+        for _ in 0..RESTART_ATTEMPTS {
+            let (done, restarted) = oneshot::channel();
+            let supervisor = self.root.revived();
+            supervisor.do_send(Restart { done });
+            if restarted.await.is_ok() || self.is_closed() {
+                return;
+            }
+            // The order was lost with the root, which lives on or is gone. This tells when either is so: before, a root that
+            // was killed would be taken for one that is alive.
             let (_attended, attended) = Token::new();
             supervisor.do_send(Attend { _attended });
             attended.await;

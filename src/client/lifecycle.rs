@@ -102,7 +102,8 @@ impl Client {
 
     /// Starts the driver's actors anew, also when they were given up for having failed too often.
     ///
-    /// Operations on their way fail with an error that says what is known of them.
+    /// Operations on their way fail with an error that says what is known of them. When it returns the actors are up, unless
+    /// the client is closed or the root itself has died of it three times.
     ///
     /// # Cancel safety
     /// The restart goes on when the future is dropped.

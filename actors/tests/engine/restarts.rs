@@ -333,8 +333,7 @@ async fn a_supervisor_that_dies_begins_with_a_new_tree() {
 #[tokio::test]
 async fn without_a_supervisor_operations_fail_with_the_cause_until_the_client_is_restarted() {
     let subject = Subject::with(&[], |settings| settings.restart_budget = RestartBudget::NONE).await;
-    let _firings = subject.engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Panic).on("Restart"));
-    subject.engine.restart().await;
+    assert_eq!(subject.engine.chaos().panic(Role::Supervisor, None), 1);
     eventually("all actors are gone", || subject.engine.actors().is_empty()).await;
     let started = Instant::now();
     let setback = run(&subject.engine, ping()).await.unwrap_err();
@@ -346,18 +345,25 @@ async fn without_a_supervisor_operations_fail_with_the_cause_until_the_client_is
 }
 
 #[tokio::test]
-async fn a_restart_that_kills_the_root_returns_when_it_is_dead() {
-    let subject = Subject::new(&[]).await;
-    let engine = &subject.engine;
-    for round in 1..=30 {
-        let _firings = engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Kill).on("Restart"));
-        engine.restart().await;
-        assert!(matches!(engine.supervision().status, TreeStatus::Down { .. }), "round {round}");
-        engine.restart().await;
-        assert!(matches!(engine.supervision().status, TreeStatus::Up), "round {round}: the order was lost");
+async fn a_restart_is_carried_out_even_if_the_root_dies_of_it_or_is_dying_already() {
+    for budget in [RestartBudget::default(), RestartBudget::NONE] {
+        let subject = Subject::with(&[], |settings| settings.restart_budget = budget).await;
+        let engine = &subject.engine;
+        for round in 1..=20 {
+            let fault = if round % 2 == 0 { MessageFault::Kill } else { MessageFault::Panic };
+            let mut firings = engine.chaos().order(FaultOrder::new(Role::Supervisor, fault).on("Restart"));
+            engine.restart().await;
+            assert!(firings.reached(1).await);
+            assert!(matches!(engine.supervision().status, TreeStatus::Up), "round {round}: {fault:?} of the order");
+            persist(engine, ping()).await;
+            // The root still takes messages when the order comes.
+            assert_eq!(engine.chaos().kill(Role::Supervisor, None), 1);
+            engine.restart().await;
+            assert!(matches!(engine.supervision().status, TreeStatus::Up), "round {round}: {fault:?} before the order");
+            persist(engine, ping()).await;
+        }
+        subject.end_well().await;
     }
-    persist(engine, ping()).await;
-    subject.end_well().await;
 }
 
 #[tokio::test]
@@ -387,8 +393,7 @@ async fn whoever_asks_for_a_session_waits_for_the_pool_that_is_being_replaced() 
 #[tokio::test]
 async fn a_client_without_a_supervisor_can_still_be_closed() {
     let subject = Subject::with(&[], |settings| settings.restart_budget = RestartBudget::NONE).await;
-    let _firings = subject.engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Kill).on("Restart"));
-    subject.engine.restart().await;
+    assert_eq!(subject.engine.chaos().kill(Role::Supervisor, None), 1);
     eventually("all actors are gone", || subject.engine.actors().is_empty()).await;
     subject.engine.close(None).await;
     assert!(subject.engine.is_closed());

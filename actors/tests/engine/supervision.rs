@@ -22,7 +22,11 @@ pub(crate) struct Chronicle(Mutex<Vec<SupervisionEvent>>);
 
 impl Chronicle {
     pub(crate) fn has(&self, is_it: impl Fn(&SupervisionEvent) -> bool) -> bool {
-        self.0.lock().unwrap().iter().any(is_it)
+        self.count(is_it) > 0
+    }
+
+    fn count(&self, is_it: impl Fn(&SupervisionEvent) -> bool) -> usize {
+        self.0.lock().unwrap().iter().filter(|event| is_it(event)).count()
     }
 }
 
@@ -251,16 +255,13 @@ async fn a_parent_that_panics_or_leaves_it_undecided_decides_as_usual() {
 #[tokio::test]
 async fn a_parent_decides_about_a_root_that_died() {
     let (engine, _, mut questions) = child().await;
-    let mut firings = engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Kill).on("Restart"));
-    engine.restart().await;
-    assert!(firings.reached(1).await);
+    engine.chaos().kill(Role::Supervisor, None);
     let escalation = questions.recv().await.unwrap();
     assert_eq!(escalation.cause(), "supervisor was killed with its arbiter");
     escalation.decide(Decision::Restart);
     persist(&engine, ping()).await;
 
-    let _firings = engine.chaos().order(FaultOrder::new(Role::Supervisor, MessageFault::Kill).on("Restart"));
-    engine.restart().await;
+    engine.chaos().panic(Role::Supervisor, None);
     let (pause, began) = (Duration::from_millis(300), Instant::now());
     questions.recv().await.unwrap().decide(Decision::RestartAfter(pause));
     assert!(matches!(engine.supervision().status, TreeStatus::Down { .. }));
@@ -268,4 +269,26 @@ async fn a_parent_decides_about_a_root_that_died() {
     assert!(began.elapsed() >= pause, "{:?}", began.elapsed());
     engine.close(None).await;
     assert!(questions.try_recv().is_err(), "an ordinary end is nobody's decision");
+}
+
+#[tokio::test]
+async fn a_parent_that_decides_at_once_brings_a_root_back_that_has_just_died() {
+    let (engine, chronicle) = subject(|settings| {
+        settings.restart_budget = RestartBudget::NONE;
+        settings.parent = Some(Parent::new(|escalation| escalation.decide(Decision::Restart)));
+    })
+    .await;
+    for died in 1..=3 {
+        let struck = match died {
+            1 => engine.chaos().panic(Role::Supervisor, None),
+            2 => engine.chaos().stop(Role::Supervisor, None),
+            _ => engine.chaos().kill(Role::Supervisor, None),
+        };
+        assert_eq!(struck, 1);
+        let is_death =
+            |event: &SupervisionEvent| matches!(event, SupervisionEvent::ActorEnded { role: Role::Supervisor, .. });
+        eventually("the root is gone", || chronicle.count(is_death) == died).await;
+        persist(&engine, ping()).await;
+    }
+    engine.close(None).await;
 }
