@@ -45,3 +45,35 @@
 //! ```
 
 pub use mongo_actors_engine::{Dialer, Dialing, Simulation, Stream, Witness};
+
+#[cfg(test)]
+mod tests {
+    use std::{io, sync::Arc, time::SystemTime};
+
+    use super::*;
+    use crate::{Client, ServerAddress};
+
+    struct Desert;
+
+    impl Dialer for Desert {
+        fn dial(&self, _: &ServerAddress) -> Dialing {
+            Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) })
+        }
+    }
+
+    fn world() -> Simulation {
+        Simulation { seed: 1, dialer: Arc::new(Desert), date: Arc::new(SystemTime::now), witness: None }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_simulated_is_an_error() {
+        for (option, uri) in [
+            ("compressors", "mongodb://host/?compressors=zlib"),
+            ("tls", "mongodb://host/?tls=true"),
+            ("proxyHost", "mongodb://host/?proxyHost=localhost"),
+        ] {
+            let error = Client::builder().uri(uri).simulation(world()).build().unwrap_err();
+            assert!(error.to_string().contains(&format!("\"{option}\"")), "{error}");
+        }
+    }
+}

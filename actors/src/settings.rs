@@ -94,6 +94,12 @@ pub enum StartError {
         /// What to do.
         remedy: &'static str,
     },
+    /// The client lives in a simulation, which lacks what the options ask for.
+    #[error("the option \"{option}\" asks for something that a simulation does not have: leave it out")]
+    NotSimulated {
+        /// The option.
+        option: &'static str,
+    },
     /// The options name a `mongodb+srv` host, and nobody has asked DNS yet.
     #[error("the hosts of a mongodb+srv connection string come from DNS: connect() asks for them")]
     Unresolved,
@@ -155,7 +161,6 @@ impl EngineSettings {
         }
         if self.is_simulated() {
             // Their work is done by other threads, or by hosts that are not simulated.
-            let remedy = "leave the option out of a simulated client's";
             let options = [
                 ("tls", options.tls_enabled),
                 ("compressors", !options.compressors.is_empty()),
@@ -163,7 +168,7 @@ impl EngineSettings {
                 ("mongodb+srv", options.srv.is_some()),
             ];
             if let Some((option, _)) = options.into_iter().find(|(_, is_set)| *is_set) {
-                return unavailable(option, "what a simulation does not have", remedy);
+                return Err(StartError::NotSimulated { option });
             }
         }
         if options.tls_enabled && cfg!(not(feature = "tls")) {

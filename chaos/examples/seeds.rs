@@ -1,14 +1,19 @@
-//! Runs the simulation with many seeds, and says how fast it was: `seeds FIRST COUNT`.
+//! Runs the simulation with many seeds, and says how fast it was: `seeds FIRST COUNT`. Or shows everything that happened with
+//! one: `seeds SEED`.
 
 use std::{collections::BTreeMap, env, time::Duration};
 
-use mongo_actors_chaos::simulation::run;
+use mongo_actors_chaos::simulation::{Scenario, observe, run};
 
 fn main() {
     let mut arguments = env::args().skip(1).map(|argument| argument.parse::<u64>());
-    let (Some(Ok(first)), Some(Ok(count))) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: seeds FIRST COUNT");
-        std::process::exit(2);
+    let (first, count) = match (arguments.next(), arguments.next()) {
+        (Some(Ok(first)), Some(Ok(count))) => (first, count),
+        (Some(Ok(seed)), None) => return show(seed),
+        _ => {
+            eprintln!("usage: seeds FIRST COUNT, or seeds SEED");
+            std::process::exit(2);
+        }
     };
     let (mut simulated, mut elapsed, mut operations, mut violations) = (Duration::ZERO, Duration::ZERO, 0, 0);
     let (mut outcomes, mut faults) = (BTreeMap::<String, u64>::new(), BTreeMap::<String, u64>::new());
@@ -35,4 +40,10 @@ fn main() {
     println!("{} interruptions of service, the longest {longest:?}", recoveries.len());
     println!("outcomes: {outcomes:#?}");
     println!("faults: {faults:#?}");
+}
+
+fn show(seed: u64) {
+    let (record, history) = observe(seed, &Scenario::default());
+    history.iter().for_each(|line| println!("{line}"));
+    println!("{record:#?}");
 }

@@ -222,7 +222,7 @@ impl From<StartError> for Error {
     fn from(error: StartError) -> Self {
         let reason = error.to_string();
         let kind = match &error {
-            StartError::Unavailable { option, .. } => {
+            StartError::Unavailable { option, .. } | StartError::NotSimulated { option } => {
                 ErrorKind::Configuration { options: vec![Cow::Borrowed(*option)], reason }
             }
             StartError::Unresolved => ErrorKind::Configuration { options: vec!["mongodb+srv".into()], reason },

@@ -90,3 +90,39 @@ impl RngCore for Numbers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn seeded(seed: u64) -> Entropy {
+        Entropy::seeded(seed, Arc::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(0x6543_2100)))
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_chances() {
+        let draw = |entropy: Entropy| {
+            let mut rng = entropy.rng();
+            (rng.next_u64(), entropy.object_id(), rng.next_u32(), entropy.object_id())
+        };
+        let drawn = draw(seeded(7));
+        assert_eq!(drawn, draw(seeded(7)));
+        assert_ne!(drawn, draw(seeded(8)));
+        assert_ne!(drawn.1, drawn.3);
+    }
+
+    #[test]
+    fn identifiers_begin_with_the_date() {
+        assert_eq!(seeded(7).object_id().bytes()[..4], [0x65, 0x43, 0x21, 0]);
+        assert_eq!(seeded(7).date(), SystemTime::UNIX_EPOCH + Duration::from_secs(0x6543_2100));
+    }
+
+    #[test]
+    fn without_a_seed_chances_are_the_processs() {
+        let entropy = Entropy::default();
+        assert_ne!(entropy.object_id(), entropy.object_id());
+        assert_ne!(entropy.rng().next_u64(), entropy.rng().next_u64());
+    }
+}

@@ -9,6 +9,7 @@ use mongo_actors::{
     change_stream::event::{ChangeStreamEvent, ResumeToken},
     concern::ReadConcern,
     error::Outcome,
+    timeout::scope,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -242,7 +243,8 @@ impl Application {
                 }
                 result.map(drop)
             }
-            Operation::ReadOwnWrite => self.read_own_write(number).await,
+            // Two operations, which have their time together.
+            Operation::ReadOwnWrite => scope(self.scenario.timeout, self.read_own_write(number)).await,
             Operation::Scan => {
                 let found: Vec<Document> = self.orders().find(doc! {}).batch_size(40).await?.try_collect().await?;
                 let mut ids: Vec<_> = found.iter().filter_map(|found| found.get_i32("_id").ok()).collect();
