@@ -15,6 +15,11 @@ use crate::{
     error::{Labels, labels},
 };
 
+/// The pause before the second repetition; it doubles with each.
+const FIRST_PACE: Duration = Duration::from_millis(1);
+/// How often it doubles: to 64 ms.
+const MOST_DOUBLINGS: u32 = 6;
+
 /// What to do after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -132,7 +137,18 @@ impl<E> RetryPlan<E> {
         }
         self.retries = retry;
         self.deprioritize(failure);
-        pause.map_or(Decision::RetryNow, Decision::RetryAfter)
+        pause.or_else(|| self.pace(now)).map_or(Decision::RetryNow, Decision::RetryAfter)
+    }
+
+    /// How long to wait before another repetition than the first, where time alone limits their number: attempts that
+    /// fail at once would otherwise follow each other as fast as the processor can.
+    fn pace(&self, now: Instant) -> Option<Duration> {
+        if self.most_retries < u32::MAX {
+            return None;
+        }
+        let doublings = self.retries.checked_sub(2)?.min(MOST_DOUBLINGS);
+        let rest = self.budget.deadline().map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(now));
+        Some((FIRST_PACE * 2_u32.pow(doublings)).min(rest))
     }
 
     /// The servers the next attempt should avoid.

@@ -224,13 +224,28 @@ fn nothing_is_repeated_within_a_transaction_but_overload() {
 fn with_a_time_budget_repetitions_are_only_limited_by_time() {
     let deadline = start() + Duration::from_secs(100);
     let mut scene = scene_with(Operation::READ, RetryOptions::default(), Budget::Until(deadline));
-    for _ in 0..50 {
-        assert_eq!(scene.fails(What::Network, &[]), Decision::RetryNow);
-    }
+    assert!((0..50).all(|_| is_retry(scene.fails(What::Network, &[]))));
     scene.now = deadline;
     assert_eq!(scene.fails(What::Network, &[]), Decision::GiveUp);
     let mut scene = scene_with(Operation::READ, RetryOptions::default(), Budget::Unlimited);
     assert!((0..50).all(|_| is_retry(scene.fails(What::Network, &[]))));
+}
+
+#[test]
+fn attempts_that_fail_at_once_do_not_follow_each_other_without_end() {
+    let deadline = start() + Duration::from_secs(1);
+    let mut scene = scene_with(Operation::READ, RetryOptions::default(), Budget::Until(deadline));
+    assert_eq!(scene.fails(What::Network, &[]), Decision::RetryNow);
+    let mut repetitions = 1;
+    while let Decision::RetryAfter(pause) = scene.fails(What::Network, &[]) {
+        assert!(!pause.is_zero());
+        scene.now += pause;
+        assert!(scene.now <= deadline, "the last pause ends in time");
+        repetitions += 1;
+    }
+    assert_eq!(scene.now, deadline, "no time is given away");
+    // One at once, seven while the pause doubles from 1 to 64 ms, one each 64 ms of what is left, and the rest.
+    assert_eq!(repetitions, 1 + 7 + 13 + 1);
 }
 
 #[test]
