@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    io,
+    io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -74,10 +74,14 @@ impl FaultyTransport {
         self.check()
     }
 
-    /// A message begins.
+    /// A message begins, of which these are the first bytes.
     fn begin(&mut self, bytes: &[u8]) -> io::Result<()> {
         let length = bytes.first_chunk().map(|length| i32::from_le_bytes(*length));
         self.unwritten = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(bytes.len()).max(bytes.len());
+        if !self.chaos.is_active() {
+            self.command = None;
+            return Ok(());
+        }
         self.command = command_of(bytes).map(str::to_owned);
         match self.chaos.at_socket(&self.server, self.command.as_deref(), SocketStep::Write) {
             Some(SocketFault::CloseBeforeWrite) => self.break_with(io::ErrorKind::BrokenPipe),
@@ -90,9 +94,13 @@ impl FaultyTransport {
         }
     }
 
-    /// A message was written.
-    fn end(&mut self) {
-        self.awaits_reply = true;
+    /// So many bytes of the message were written.
+    fn wrote(&mut self, taken: usize) {
+        if let Some(rest) = &mut self.cut_after {
+            *rest -= taken;
+        }
+        self.unwritten = self.unwritten.saturating_sub(taken);
+        self.awaits_reply = self.unwritten == 0;
     }
 
     /// A reply is about to be read.
@@ -155,14 +163,32 @@ impl AsyncWrite for FaultyTransport {
             this.break_with(io::ErrorKind::BrokenPipe)?;
         }
         let taken = ready!(Pin::new(&mut this.inner).poll_write(cx, &buf[..allowed]))?;
-        if let Some(rest) = &mut this.cut_after {
-            *rest -= taken;
-        }
-        this.unwritten = this.unwritten.saturating_sub(taken);
-        if this.unwritten == 0 {
-            this.end();
-        }
+        this.wrote(taken);
         Poll::Ready(Ok(taken))
+    }
+
+    /// In one go while nothing is to fail; else slice by slice, as a fault may be due within one.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
+        if self.chaos.is_active() || self.cut_after.is_some() {
+            return self.poll_write(cx, first);
+        }
+        let this = &mut *self;
+        this.check()?;
+        if this.unwritten == 0 {
+            this.begin(first)?;
+        }
+        let taken = ready!(Pin::new(&mut this.inner).poll_write_vectored(cx, slices))?;
+        this.wrote(taken);
+        Poll::Ready(Ok(taken))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
