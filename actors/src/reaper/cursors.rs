@@ -9,9 +9,11 @@ use super::{
 use crate::{failure::Cause, runtime::clock, shared::Shared, ticket::Ticket, topology::Execute};
 
 /// How often the command is sent at most: an attempt may die with an actor, a connection or the whole tree.
-const ATTEMPTS: u32 = 5;
-/// Before it is sent again.
-const PAUSE: Duration = Duration::from_millis(300);
+const ATTEMPTS: u32 = 10;
+/// Before it is sent for the second time. It doubles with each, so that the attempts outlast a time of many faults.
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+/// The longest pause.
+const LAST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Sends the command. What a server answers changes nothing, but the session must not be used before that. Without an
 /// answer it is owed again.
@@ -40,7 +42,8 @@ pub(super) async fn kill(shared: &Arc<Shared>, mut debt: KillCursors, attempt: u
         return;
     }
     if attempt < ATTEMPTS && may_pass(&cause) {
-        return shared.ledger.enter_again(Debt::Cursor(Box::new(debt), attempt + 1), clock::now() + PAUSE);
+        let pause = (FIRST_PAUSE * 2_u32.pow(attempt - 1)).min(LAST_PAUSE);
+        return shared.ledger.enter_again(Debt::Cursor(Box::new(debt), attempt + 1), clock::now() + pause);
     }
     tracing::debug!(target: "mongo_actors::reaper", server = %debt.server, %cause, "a cursor was not killed");
     #[cfg(feature = "chaos")]
