@@ -324,7 +324,7 @@ impl ChangeStreamActor {
         let (shared, is_bound) = (self.shared.clone(), cursor.bound);
         tokio::task::spawn_local(async move {
             if let Ok(Err(setback)) = answer.await {
-                debt.lease = setback.lease;
+                (debt.session, debt.lease) = (setback.session, setback.lease);
                 // A bound cursor has ended with its connection.
                 if !is_bound || debt.lease.is_some() {
                     reaper::owe(&shared, debt);
