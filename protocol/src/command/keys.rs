@@ -66,7 +66,7 @@ impl<const N: usize> From<[&str; N]> for Keys {
 
 impl<K: Into<String>, D: Into<Bson>, const N: usize> From<[(K, D); N]> for Keys {
     fn from(keys: [(K, D); N]) -> Self {
-        Self(keys.into_iter().map(|(field, direction)| (field.into(), direction.into())).collect())
+        Self::from(Vec::from(keys))
     }
 }
 
