@@ -91,6 +91,17 @@ impl Chaos {
         }
     }
 
+    /// Whether nothing is to fail, and nobody watches.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        #[cfg(feature = "simulation")]
+        if self.0.witness.get().is_some() {
+            return false;
+        }
+        !self.is_active()
+    }
+
+    #[inline]
     pub(super) fn is_active(&self) -> bool {
         self.0.active.load(Ordering::Relaxed)
     }
@@ -158,6 +169,7 @@ impl Chaos {
     }
 
     /// Whether nothing gets to this server and back.
+    #[inline]
     pub(super) fn is_partitioned(&self, server: &str) -> bool {
         self.is_active() && self.faults().partitioned.contains(server)
     }
@@ -244,13 +256,13 @@ impl Chaos {
     /// An attempt at an operation begins.
     pub(crate) fn began(&self, command: &str) -> Option<RecordedAttempt> {
         let (arming, attempt) = self.record(|recording, at| recording.began(command, at))?;
-        Some(RecordedAttempt { chaos: self.clone(), arming, attempt, end: End::Cancelled })
+        Some(RecordedAttempt(Box::new(Began { chaos: self.clone(), arming, attempt, end: End::Cancelled })))
     }
 
     /// Something was taken that is to be given back.
     pub(crate) fn took(&self, resource: Resource) -> Option<Taken> {
         let (arming, ()) = self.record(|recording, _| recording.took(resource))?;
-        Some(Taken { chaos: self.clone(), arming, resource })
+        Some(Taken(Box::new(Took { chaos: self.clone(), arming, resource })))
     }
 
     /// Takes note of cursors, if a plan is in force.
@@ -279,7 +291,11 @@ impl fmt::Debug for Chaos {
 }
 
 /// An attempt in the recording, which ends when this is dropped: cancelled, unless something else was said.
-pub(crate) struct RecordedAttempt {
+///
+/// Like [`Taken`] it is one pointer wide: whatever carries it is moved often, and mostly carries none.
+pub(crate) struct RecordedAttempt(Box<Began>);
+
+struct Began {
     chaos: Chaos,
     arming: u64,
     attempt: usize,
@@ -288,20 +304,23 @@ pub(crate) struct RecordedAttempt {
 
 impl RecordedAttempt {
     pub(crate) fn ended(mut self, end: End) {
-        self.end = end;
+        self.0.end = end;
     }
 }
 
 impl Drop for RecordedAttempt {
     fn drop(&mut self) {
-        let (attempt, end) = (self.attempt, self.end);
-        self.chaos.record_in(self.arming, |recording, at| recording.ended(attempt, at, end));
+        let Began { ref chaos, arming, attempt, end } = *self.0;
+        chaos.record_in(arming, |recording, at| recording.ended(attempt, at, end));
     }
 }
 
 /// Something in the recording that was taken, and is given back when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(crate) struct Taken(Box<Took>);
+
+#[derive(Debug)]
+struct Took {
     chaos: Chaos,
     arming: u64,
     resource: Resource,
@@ -309,6 +328,7 @@ pub(crate) struct Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.chaos.record_in(self.arming, |recording, _| recording.gave_back(self.resource));
+        let Took { ref chaos, arming, resource } = *self.0;
+        chaos.record_in(arming, |recording, _| recording.gave_back(resource));
     }
 }

@@ -215,29 +215,45 @@ impl<A: SupervisedActor> Context<A> {
         self.seam.killed
     }
 
+    #[inline]
     fn fault<M>(&self, moment: Moment) -> Option<MessageFault> {
         let Site { chaos, path, role } = &self.seam.site;
+        if chaos.is_idle() {
+            return None;
+        }
         chaos.at_message(*role, path, std::any::type_name::<M>(), moment)
     }
 
     /// The parcel, if it is still to be handled now.
+    #[inline]
     fn passes_seam<M>(&mut self, parcel: Parcel<M>) -> Option<Parcel<M>>
     where
         A: Handler<M>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        match self.fault::<M>(Moment::Before) {
-            None => return Some(parcel),
-            Some(MessageFault::Drop) => {}
-            Some(MessageFault::Delay(delay)) => self.hold(parcel, delay, u32::MAX),
-            Some(MessageFault::Reorder) => self.hold(parcel, REORDERED_WITHIN, 1),
-            Some(MessageFault::Stall) => self.parts.wait(Stall(Some(parcel))),
-            Some(fault) => self.suffer(fault),
-        }
+        let Some(fault) = self.fault::<M>(Moment::Before) else { return Some(parcel) };
+        self.befall(parcel, fault);
         None
     }
 
+    /// Something happens to the message, or to the actor before it.
+    fn befall<M>(&mut self, parcel: Parcel<M>, fault: MessageFault)
+    where
+        A: Handler<M>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        match fault {
+            MessageFault::Drop => {}
+            MessageFault::Delay(delay) => self.hold(parcel, delay, u32::MAX),
+            MessageFault::Reorder => self.hold(parcel, REORDERED_WITHIN, 1),
+            MessageFault::Stall => self.parts.wait(Stall(Some(parcel))),
+            fault => self.suffer(fault),
+        }
+    }
+
+    #[inline]
     fn leaves_seam<M>(&mut self) {
         if let Some(fault) = self.fault::<M>(Moment::After) {
             self.suffer(fault);
