@@ -58,34 +58,15 @@ pub struct Engine {
 
 /// Shuts the tree down when the last handle is gone.
 struct Root {
-    supervisor: Mutex<Incumbent>,
+    supervisor: Mutex<Child<SupervisorActor>>,
     plan: SupervisorPlan,
     _watch: Watch,
     /// Tells the supervisor that there are handles.
     _handles: Arc<()>,
 }
 
-/// The supervisor of today.
-struct Incumbent {
-    child: Child<SupervisorActor>,
-    /// Tells it from earlier ones.
-    tag: u64,
-    /// Its obituary has come. Its mailbox may be open for another moment.
-    is_buried: bool,
-}
-
-impl Incumbent {
-    fn start(plan: &SupervisorPlan, root: Weak<Root>, tag: u64) -> Self {
-        Self { child: supervise(plan, root, tag), tag, is_buried: false }
-    }
-
-    fn is_alive(&self) -> bool {
-        !self.is_buried && self.child.addr.connected()
-    }
-}
-
 impl Root {
-    fn supervisor(&self) -> MutexGuard<'_, Incumbent> {
+    fn supervisor(&self) -> MutexGuard<'_, Child<SupervisorActor>> {
         self.supervisor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -96,16 +77,10 @@ impl Root {
     /// A supervisor that runs, unless the client is closed.
     fn revived(self: &Arc<Self>) -> Address<SupervisorActor> {
         let mut supervisor = self.supervisor();
-        if !supervisor.is_alive() && !self.is_closed() {
-            *supervisor = Incumbent::start(&self.plan, Arc::downgrade(self), supervisor.tag + 1);
+        if !supervisor.addr.connected() && !self.is_closed() {
+            *supervisor = supervise(&self.plan, Arc::downgrade(self));
         }
-        supervisor.child.addr.clone()
-    }
-
-    /// The supervisor with this tag is gone for good.
-    fn bury(&self, tag: u64) {
-        let mut supervisor = self.supervisor();
-        supervisor.is_buried |= supervisor.tag == tag;
+        supervisor.addr.clone()
     }
 
     /// What becomes of a tree whose root has died.
@@ -129,12 +104,12 @@ impl Root {
 
     fn shut_down(&self, order: Shutdown) {
         let supervisor = self.supervisor();
-        if !supervisor.is_alive() {
+        if !supervisor.addr.connected() {
             // There is nobody left who could close anything.
             self.plan.shared.status.store(Arc::new(Status::Closed));
             self.plan.threads.end();
         }
-        supervisor.child.addr.do_send(order);
+        supervisor.addr.do_send(order);
     }
 }
 
@@ -144,18 +119,18 @@ impl Drop for Root {
             tracing::debug!(target: "mongo_actors::client", "the last handle of a client was dropped without closing it");
         }
         let mut supervisor = self.supervisor();
-        supervisor.child.addr.do_send(Shutdown { within: Some(Duration::ZERO), done: None });
+        supervisor.addr.do_send(Shutdown { within: Some(Duration::ZERO), done: None });
         // The supervisor ends by itself when it has closed everything.
-        supervisor.child.release();
+        supervisor.release();
     }
 }
 
 /// Starts the root of a tree.
-fn supervise(plan: &SupervisorPlan, root: Weak<Root>, tag: u64) -> Child<SupervisorActor> {
+fn supervise(plan: &SupervisorPlan, root: Weak<Root>) -> Child<SupervisorActor> {
     let birth = Birth {
         path: ActorPath::root(),
         role: Role::Supervisor,
-        tag,
+        tag: 0,
         parent: Outlet::new(move |obituary| bury(obituary, &root)),
         budget: plan.shared.settings.restart_budget,
     };
@@ -163,12 +138,8 @@ fn supervise(plan: &SupervisorPlan, root: Weak<Root>, tag: u64) -> Child<Supervi
 }
 
 /// The root itself could not be kept alive: the client's parent decides, or else whoever calls [`Engine::restart`].
-fn bury(Obituary { path, death, tag, .. }: Obituary, root: &Weak<Root>) {
-    let Some(alive) = root.upgrade() else { return };
-    alive.bury(tag);
-    if death == Death::Normal {
-        return;
-    }
+fn bury(Obituary { path, death, .. }: Obituary, root: &Weak<Root>) {
+    let Some(alive) = root.upgrade().filter(|_| death != Death::Normal) else { return };
     let settings = &alive.plan.shared.settings;
     let Some(parent) = settings.parent.as_ref().filter(|_| !alive.is_closed()) else { return };
     let root = root.clone();
@@ -246,7 +217,7 @@ impl Engine {
             handles: Arc::downgrade(&handles),
         };
         let root = Arc::new_cyclic(|root| Root {
-            supervisor: Mutex::new(Incumbent::start(&plan, root.clone(), 0)),
+            supervisor: Mutex::new(supervise(&plan, root.clone())),
             plan,
             _watch: watch,
             _handles: handles,
@@ -328,7 +299,7 @@ impl Engine {
 
     /// The supervisor of today.
     pub(crate) fn supervisor(&self) -> Address<SupervisorActor> {
-        self.root.supervisor().child.addr.clone()
+        self.root.supervisor().addr.clone()
     }
 
     /// Selects a server without sending it anything.

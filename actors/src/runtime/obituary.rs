@@ -66,42 +66,43 @@ pub(crate) struct Obituary {
     pub(crate) death: Death,
 }
 
-/// Sends the obituary of an actor exactly once, whatever ends it.
+/// Sends the obituary of an actor exactly once, whatever ends it: when this is dropped, which is to be after the actor.
 ///
-/// Whoever hears of the end does not find the actor in the registry any more.
+/// Whoever hears of the end finds the actor neither alive nor in the registry any more, and its mailbox closed.
 pub(super) struct ObituaryGuard {
-    unsent: Option<Unsent>,
-}
-
-struct Unsent {
     parent: Outlet<Obituary>,
     path: ActorPath,
     tag: u64,
-    registration: Registration,
+    /// Taken when this is dropped.
+    registration: Option<Registration>,
+    death: Death,
 }
 
 impl ObituaryGuard {
     pub(super) fn new(parent: Outlet<Obituary>, path: ActorPath, tag: u64, registration: Registration) -> Self {
-        Self { unsent: Some(Unsent { parent, path, tag, registration }) }
+        // Unless it is known to have died of something else, it is dropped with its arbiter.
+        Self { parent, path, tag, registration: Some(registration), death: Death::Killed }
     }
 
-    pub(super) fn send(&mut self, death: Death) {
-        if let Some(Unsent { parent, path, tag, registration }) = self.unsent.take() {
-            registration.ended(death.clone());
-            parent.send(Obituary { path, tag, death });
-        }
+    /// The actor is about to be dropped.
+    pub(super) fn died_of(&mut self, death: Death) {
+        self.death = death;
     }
 
     /// The actor begins its next life.
     pub(super) fn restarted(&self, cause: &Death) {
-        if let Some(unsent) = &self.unsent {
-            unsent.registration.restarted(cause);
+        if let Some(registration) = &self.registration {
+            registration.restarted(cause);
         }
     }
 }
 
 impl Drop for ObituaryGuard {
     fn drop(&mut self) {
-        self.send(Death::Killed);
+        let (path, tag, death) = (self.path.clone(), self.tag, self.death.clone());
+        if let Some(registration) = self.registration.take() {
+            registration.ended(death.clone());
+        }
+        self.parent.send(Obituary { path, tag, death });
     }
 }

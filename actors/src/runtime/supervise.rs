@@ -134,6 +134,7 @@ struct Supervise<A: SupervisedActor> {
     timer: Timer,
     tether: Tether,
     crashes: CrashRecord,
+    /// Behind the actor: it is sent when the actor is gone.
     obituary: ObituaryGuard,
     vital: Arc<Vital>,
     path: ActorPath,
@@ -236,7 +237,7 @@ impl<A: SupervisedActor> Supervise<A> {
     }
 
     fn end(&mut self, death: Death) -> Poll<()> {
-        self.obituary.send(death);
+        self.obituary.died_of(death);
         Poll::Ready(())
     }
 }

@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -179,6 +179,31 @@ fn dropping_the_lifeline_ends_a_child_whose_address_is_held() {
         drop(child);
         family.expect(Report::Buried { tag: 42, death: Death::Normal }).await;
         assert!(!address.connected());
+    });
+}
+
+#[test]
+fn an_obituary_comes_when_the_actor_is_gone() {
+    run(async {
+        let family = Family::new();
+        let (log, mut reports) = mpsc::unbounded_channel();
+        let (last_log, address) = (log.downgrade(), Arc::new(OnceLock::<Address<Probe>>::new()));
+        let (buried, burial) = oneshot::channel();
+        let (buried, child_address) = (Mutex::new(Some(buried)), address.clone());
+        let parent = Outlet::new(move |_: Obituary| {
+            let is_dropped = last_log.upgrade().is_none();
+            let is_connected = child_address.get().is_none_or(Address::connected);
+            let buried = buried.lock().unwrap().take().expect("one obituary");
+            buried.send((is_dropped, is_connected)).unwrap();
+        });
+        let path = ActorPath::root().named_child(Role::Connection, 7);
+        let budget = RestartBudget { restarts: 0, ..RestartBudget::default() };
+        let probe = Probe { log, deadline_in: None };
+        let child = start(&family.home, &family.registry, birth(path, 42, parent, budget), probe);
+        assert!(address.set(child.addr.clone()).is_ok());
+        assert_eq!(reports.recv().await, Some(Report::Started { life: 0 }));
+        child.addr.do_send(Order::Panic(None));
+        assert_eq!(burial.await, Ok((true, false)), "dropped, and its mailbox closed");
     });
 }
 
