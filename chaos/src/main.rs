@@ -38,10 +38,10 @@ fn attack(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let began = Instant::now();
     let mut runs = Vec::new();
     if let Some(extent) = arguments.extent(Against::Simulation) {
-        runs.extend(campaign::run(&Simulated, arguments.first(), extent));
+        runs.extend(campaign::run(Simulated, arguments.first(), extent));
     }
     if let Some(extent) = arguments.extent(Against::ReplicaSet) {
-        runs.extend(campaign::run(&RealSet::start(ATTACK)?, arguments.first(), extent));
+        runs.extend(campaign::run(RealSet::start(ATTACK)?, arguments.first(), extent));
     }
     let report = Report::new(runs, began.elapsed());
     print!("{}", report.text());

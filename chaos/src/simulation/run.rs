@@ -45,7 +45,12 @@ struct Findings {
     armed_at: Duration,
 }
 
-pub(super) fn run(seed: u64, scenario: &Scenario, keeps_lines: bool) -> (RunRecord, Vec<String>) {
+pub(super) fn run(
+    seed: u64,
+    scenario: &Scenario,
+    keeps_lines: bool,
+    mut passed: impl FnMut(),
+) -> (RunRecord, Vec<String>) {
     let begun = Instant::now();
     let mut seeds = StdRng::seed_from_u64(seed);
     let history = History::new(keeps_lines);
@@ -78,6 +83,7 @@ pub(super) fn run(seed: u64, scenario: &Scenario, keeps_lines: bool) -> (RunReco
     };
     sim.client(CLIENT, driver.run());
     let outcome = loop {
+        passed();
         faults.tick(&mut sim);
         match sim.step() {
             Ok(false) => {}
