@@ -47,7 +47,7 @@ fn a_seed_that_is_replayed_against_the_simulation_is_reported() {
     let output = program(folder.path(), &["--replay", "6", "--only", "simulation", "--out", "out"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("1 runs, every promise was kept") && said.contains("Simulation"), "{said}");
+    assert!(said.contains("1 run, every promise was kept") && said.contains("Simulation"), "{said}");
     let report: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("out/report.json")).unwrap()).unwrap();
     assert_eq!(report["runs"][0]["seed"], 6);
