@@ -29,7 +29,7 @@
 //! # }
 //! ```
 
-pub use mongo_actors_engine::{ArmError, Armed, ChaosControl, FaultOrder, Firings};
+pub use mongo_actors_engine::{ArmError, Armed, ChaosControl, FaultOrder, Firings, ORDERED_PANIC};
 pub use mongo_actors_protocol::chaos::{
     Attempt, Decider, End, Fault, FaultPlan, Firing, InvalidPlan, MessageClass, MessageFault, Moment, Recording,
     Resource, Rule, Shrinker, Site, SocketFault, SocketStep, Violation,

@@ -29,7 +29,7 @@ mod topology;
 
 pub use change_stream::{ChangeStreamHandle, ChangeStreamPlan, FetchError, FetchedBatch, GivenUp};
 #[cfg(feature = "chaos")]
-pub use chaos::{ArmError, Armed, ChaosControl, FaultOrder, Firings};
+pub use chaos::{ArmError, Armed, ChaosControl, FaultOrder, Firings, ORDERED_PANIC};
 pub use engine::{Engine, Selected};
 pub use event_publisher::{Listeners, SupervisionListener};
 pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};

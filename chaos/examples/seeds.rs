@@ -3,9 +3,13 @@
 
 use std::{collections::BTreeMap, env, time::Duration};
 
-use mongo_actors_chaos::simulation::{Scenario, observe, run};
+use mongo_actors_chaos::{
+    ordered,
+    simulation::{Scenario, observe, run},
+};
 
 fn main() {
+    ordered::hush();
     let mut arguments = env::args().skip(1).map(|argument| argument.parse::<u64>());
     let (first, count) = match (arguments.next(), arguments.next()) {
         (Some(Ok(first)), Some(Ok(count))) => (first, count),

@@ -4,6 +4,7 @@
 //! ended, and which promises were broken.
 
 pub mod campaign;
+pub mod ordered;
 pub mod record;
 pub mod replica_set;
 pub mod report;

@@ -5,6 +5,7 @@ use std::{error::Error, fs, process::ExitCode, time::Instant};
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use mongo_actors_chaos::{
     campaign::{self, Arguments, Simulated},
+    ordered,
     record::Against,
     replica_set::{ATTACK, RealSet},
     report::Report,
@@ -14,6 +15,7 @@ use mongo_actors_chaos::{
 const IMPOSSIBLE: u8 = 3;
 
 fn main() -> ExitCode {
+    ordered::hush();
     let arguments = Arguments::parse();
     let parts = [Against::Simulation, Against::ReplicaSet].map(|against| arguments.extent(against));
     if parts.iter().all(Option::is_none) {
@@ -36,10 +38,10 @@ fn attack(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let began = Instant::now();
     let mut runs = Vec::new();
     if let Some(extent) = arguments.extent(Against::Simulation) {
-        runs.extend(campaign::run(&Simulated, arguments.first(), extent));
+        runs.extend(campaign::run(Simulated, arguments.first(), extent));
     }
     if let Some(extent) = arguments.extent(Against::ReplicaSet) {
-        runs.extend(campaign::run(&RealSet::start(ATTACK)?, arguments.first(), extent));
+        runs.extend(campaign::run(RealSet::start(ATTACK)?, arguments.first(), extent));
     }
     let report = Report::new(runs, began.elapsed());
     print!("{}", report.text());

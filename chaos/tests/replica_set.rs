@@ -4,12 +4,16 @@
 
 use std::time::Duration;
 
-use mongo_actors_chaos::{Against, campaign::Subject, replica_set::RealSet};
+use mongo_actors_chaos::{
+    Against,
+    campaign::{Pulse, Subject},
+    replica_set::RealSet,
+};
 
 #[test]
 fn a_driver_that_is_attacked_together_with_its_servers_holds_what_it_promises() {
     let set = RealSet::start(Duration::from_secs(4)).unwrap();
-    let run = set.run(11);
+    let run = set.run(11, &Pulse::default());
     assert_eq!(run.violations, [] as [String; 0]);
     assert_eq!((run.seed, run.against), (11, Against::ReplicaSet));
     assert!(run.operations > 50 && run.outcomes["ok"] > 25, "{run:?}");

@@ -263,7 +263,7 @@ impl<A: SupervisedActor> Context<A> {
     /// Something happens to the actor.
     pub(super) fn suffer(&mut self, fault: MessageFault) {
         match fault {
-            MessageFault::Panic => panic!("a fault that was ordered"),
+            MessageFault::Panic => std::panic::panic_any(crate::chaos::ORDERED_PANIC),
             MessageFault::Stop => self.parts.stop(),
             MessageFault::Kill => {
                 self.seam.killed = true;

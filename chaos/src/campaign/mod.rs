@@ -9,7 +9,7 @@ mod tests;
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -18,7 +18,7 @@ use std::{
 
 pub use arguments::Arguments;
 pub use simulated::Simulated;
-pub use subject::Subject;
+pub use subject::{Pulse, Subject};
 
 use self::{progress::Progress, subject::run_contained};
 use crate::record::RunRecord;
@@ -33,7 +33,8 @@ pub enum Extent {
 }
 
 /// Runs `subject` with seeds from `first` on, as many at a time as it allows.
-pub fn run(subject: &dyn Subject, first: u64, extent: Extent) -> Vec<RunRecord> {
+pub fn run(subject: impl Subject, first: u64, extent: Extent) -> Vec<RunRecord> {
+    let subject: Arc<dyn Subject> = Arc::new(subject);
     let progress = Progress::start(subject.against(), extent);
     let (next, runs) = (AtomicU64::new(0), Mutex::new(Vec::new()));
     let began = Instant::now();
@@ -47,7 +48,7 @@ pub fn run(subject: &dyn Subject, first: u64, extent: Extent) -> Vec<RunRecord> 
             if !wants(number) {
                 return;
             }
-            let run = run_contained(subject, first.wrapping_add(number));
+            let run = run_contained(&subject, first.wrapping_add(number));
             progress.ran(&run);
             runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
         }

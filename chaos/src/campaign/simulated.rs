@@ -1,12 +1,15 @@
 //! The simulation as what a campaign attacks.
 
-use std::{num::NonZero, thread};
+use std::{num::NonZero, thread, time::Duration};
 
-use super::Subject;
+use super::{Pulse, Subject};
 use crate::{
     record::{Against, RunRecord},
     simulation,
 };
+
+/// How long the simulated clock may stand still. A step of it takes milliseconds at most, on whatever machine.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs that are simulated, as many at a time as there are processors.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,7 +24,11 @@ impl Subject for Simulated {
         thread::available_parallelism().map_or(1, NonZero::get)
     }
 
-    fn run(&self, seed: u64) -> RunRecord {
-        simulation::run(seed)
+    fn limit(&self) -> Duration {
+        LIMIT
+    }
+
+    fn run(&self, seed: u64, pulse: &Pulse) -> RunRecord {
+        simulation::run_watched(seed, || pulse.beat())
     }
 }

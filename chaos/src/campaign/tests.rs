@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::atomic::AtomicBool};
 
 use clap::{Parser, error::ErrorKind};
 
@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     campaign::arguments::{Minutes, Target},
     record::Against,
+    report::Report,
 };
 
 /// Runs that are made up: seed 3 breaks a promise, seed 5 panics.
@@ -20,7 +21,11 @@ impl Subject for MadeUp {
         2
     }
 
-    fn run(&self, seed: u64) -> RunRecord {
+    fn limit(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    fn run(&self, seed: u64, _: &Pulse) -> RunRecord {
         assert_ne!(seed, 5, "on purpose");
         let mut run = RunRecord::new(seed, Against::Simulation);
         if seed == 3 {
@@ -36,21 +41,77 @@ fn seeds(runs: &[RunRecord]) -> BTreeSet<u64> {
 
 #[test]
 fn each_seed_is_run_once_and_a_panic_is_a_violation() {
-    let runs = run(&MadeUp, 1, Extent::Seeds(8));
+    let runs = run(MadeUp, 1, Extent::Seeds(8));
     assert_eq!(runs.len(), 8);
     assert_eq!(seeds(&runs), (1..=8).collect());
     let bad: BTreeSet<_> = runs.iter().filter(|run| !run.violations.is_empty()).map(|run| run.seed).collect();
     assert_eq!(bad, [3, 5].into());
     let panicked = runs.iter().find(|run| run.seed == 5).unwrap();
     assert!(panicked.violations[0].contains("panicked") && panicked.violations[0].contains("on purpose"));
-    assert!(run(&MadeUp, 1, Extent::Seeds(0)).is_empty());
+    assert!(run(MadeUp, 1, Extent::Seeds(0)).is_empty());
+}
+
+const LIMIT: Duration = Duration::from_millis(500);
+
+/// A simulation in which, with seed 2, no time passes until it is told to.
+struct Standstill {
+    released: Arc<AtomicBool>,
+}
+
+impl Subject for Standstill {
+    fn against(&self) -> Against {
+        Against::Simulation
+    }
+
+    fn at_a_time(&self) -> usize {
+        1
+    }
+
+    fn limit(&self) -> Duration {
+        LIMIT
+    }
+
+    fn run(&self, seed: u64, pulse: &Pulse) -> RunRecord {
+        let released = self.released.clone();
+        let mut simulation = turmoil::Builder::new().build();
+        simulation.client("app", async move {
+            while seed == 2 && !released.load(Ordering::Relaxed) {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(())
+        });
+        while !simulation.step().unwrap() {
+            // Slower than the limit, but it goes on.
+            if seed == 3 {
+                thread::sleep(LIMIT / 50);
+            }
+            pulse.beat();
+        }
+        RunRecord::new(seed, Against::Simulation)
+    }
+}
+
+#[test]
+fn a_run_that_is_stuck_is_a_violation_and_the_others_are_made() {
+    let released = Arc::new(AtomicBool::new(false));
+    let began = Instant::now();
+    let runs = run(Standstill { released: released.clone() }, 1, Extent::Seeds(3));
+    released.store(true, Ordering::Relaxed);
+    assert_eq!(seeds(&runs), (1..=3).collect());
+    assert!(began.elapsed() > 3 * LIMIT, "the last took longer than the limit");
+    assert!(runs.iter().all(|run| run.violations.is_empty() == (run.seed != 2)), "{runs:?}");
+    let report = Report::new(runs, Duration::ZERO).text();
+    for part in ["seed 2", "stuck", "--replay 2 --only simulation"] {
+        assert!(report.contains(part), "{report}");
+    }
 }
 
 #[test]
 fn a_campaign_by_time_ends_when_it_is_over() {
-    assert!(run(&MadeUp, 10, Extent::Time(Duration::ZERO)).is_empty());
+    assert!(run(MadeUp, 10, Extent::Time(Duration::ZERO)).is_empty());
     let began = Instant::now();
-    let runs = run(&MadeUp, 10, Extent::Time(Duration::from_millis(50)));
+    let runs = run(MadeUp, 10, Extent::Time(Duration::from_millis(50)));
     assert!(began.elapsed() >= Duration::from_millis(50) && runs.len() > 1);
 }
 

@@ -20,7 +20,7 @@ use mongo_actors_testkit::ReplicaSet;
 use tokio::runtime::Runtime;
 
 use crate::{
-    campaign::Subject,
+    campaign::{Pulse, Subject},
     record::{Against, RunRecord},
 };
 
@@ -83,7 +83,12 @@ impl Subject for RealSet {
         1
     }
 
-    fn run(&self, seed: u64) -> RunRecord {
+    /// Whatever a run waits for has a limit of its own, and all of them together are less.
+    fn limit(&self) -> Duration {
+        self.attack + Duration::from_secs(600)
+    }
+
+    fn run(&self, seed: u64, _: &Pulse) -> RunRecord {
         self.runtime.block_on(self.attack(seed)).unwrap_or_else(|failure| {
             let mut run = RunRecord::new(seed, Against::ReplicaSet);
             run.violations.push(format!("the run could not be made: {failure}"));

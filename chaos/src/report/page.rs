@@ -70,11 +70,11 @@ fn section(report: &Report, against: Against, summary: &Summary) -> Markup {
                 (fact("Bad runs", &summary.bad_runs.to_string()))
             }
             h3 { "Outcomes" }
-            (bars(&summary.outcomes))
+            (bars(&summary.outcomes, most(summary.outcomes.values())))
             h3 { "Faults" }
             @for (role, kinds) in &summary.faults {
                 h4 { (role) }
-                (bars(kinds))
+                (bars(kinds, most(summary.faults.values().flat_map(BTreeMap::values))))
             }
             h3 { "Recovery" }
             @if recovery.count == 0 {
@@ -98,9 +98,12 @@ fn fact(name: &str, value: &str) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
 }
 
-/// Counts as bars, each as long as its share of the greatest.
-fn bars(counts: &BTreeMap<String, u64>) -> Markup {
-    let most = counts.values().copied().max().unwrap_or(0).max(1);
+fn most<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {
+    counts.copied().max().unwrap_or(0).max(1)
+}
+
+/// Counts as bars, of which that of `most` is as long as there is room.
+fn bars(counts: &BTreeMap<String, u64>, most: u64) -> Markup {
     html! {
         table {
             @for (name, count) in counts {

@@ -22,8 +22,10 @@ const TEXT: (&str, u32) = ("sans-serif", 16);
 pub(super) fn recoveries(summary: &Summary) -> Option<String> {
     let longest = summary.recoveries.last()?.as_secs_f64();
     let count = summary.recoveries.len() as f64;
-    let share = |(rank, duration): (usize, &Duration)| (duration.as_secs_f64(), (rank + 1) as f64 / count * 100.0);
-    let steps = summary.recoveries.iter().enumerate().map(share);
+    let share = |ended: usize| ended as f64 / count * 100.0;
+    let step =
+        |(rank, duration): (usize, &Duration)| [rank, rank + 1].map(|ended| (duration.as_secs_f64(), share(ended)));
+    let steps = summary.recoveries.iter().enumerate().flat_map(step);
     let points: Vec<_> = std::iter::once((0.0, 0.0)).chain(steps).collect();
     lines(&points, longest, 100.0, "seconds until service was back", "% of the times").ok()
 }
@@ -53,6 +55,8 @@ fn lines(points: &[(f64, f64)], right: f64, top: f64, x_title: &str, y_title: &s
             .bold_line_style(FAINT_COLOUR)
             .disable_x_mesh()
             .max_light_lines(0)
+            .x_label_formatter(&number)
+            .y_label_formatter(&number)
             .label_style(text.clone())
             .axis_desc_style(text)
             .x_desc(x_title)
@@ -62,4 +66,9 @@ fn lines(points: &[(f64, f64)], right: f64, top: f64, x_title: &str, y_title: &s
         root.present()?;
     }
     Ok(svg)
+}
+
+/// As short as a number can be that a grid line stands for.
+fn number(value: &f64) -> String {
+    ((value * 1000.0).round() / 1000.0).to_string()
 }

@@ -32,9 +32,11 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
 pub(super) fn verdict(report: &Report) -> String {
     let runs: u64 = report.summaries.values().map(|summary| summary.runs).sum();
     let bad: u64 = report.summaries.values().map(|summary| summary.bad_runs).sum();
+    let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
     match report.violations.len() {
-        0 => format!("{runs} runs, every promise was kept"),
-        violations => format!("{runs} runs, of which {bad} broke promises ({violations} violations)"),
+        0 => format!("{runs}, every promise was kept"),
+        1 => format!("{runs}, of which {bad} broke a promise"),
+        violations => format!("{runs}, of which {bad} broke promises ({violations} violations)"),
     }
 }
 

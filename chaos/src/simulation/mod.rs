@@ -44,10 +44,15 @@ pub fn run(seed: u64) -> RunRecord {
 
 /// Runs a scenario with this seed.
 pub fn run_with(seed: u64, scenario: &Scenario) -> RunRecord {
-    run::run(seed, scenario, false).0
+    run::run(seed, scenario, false, || {}).0
+}
+
+/// As [`run`], and calls `passed` each time a little of the simulated time has passed.
+pub fn run_watched(seed: u64, passed: impl FnMut()) -> RunRecord {
+    run::run(seed, &Scenario::default(), false, passed).0
 }
 
 /// As [`run_with`], with everything that was observed, line by line.
 pub fn observe(seed: u64, scenario: &Scenario) -> (RunRecord, Vec<String>) {
-    run::run(seed, scenario, true)
+    run::run(seed, scenario, true, || {})
 }
