@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{PATIENCE, options::ServerOptions};
 use crate::{
     error::{Error, Result},
-    ports,
+    ports::Port,
     process::ServerProcess,
     provision::Mongod,
     tls::ServerTls,
@@ -30,7 +30,7 @@ const TRIES: usize = 5;
 pub(crate) struct Launch {
     pub(crate) mongod: Mongod,
     pub(crate) directory: PathBuf,
-    pub(crate) port: u16,
+    port: Port,
     options: ServerOptions,
     replica_set: Option<String>,
 }
@@ -50,7 +50,7 @@ impl Launch {
         let launch = Self {
             mongod,
             directory,
-            port: ports::free_port().map_err(Error::system("a port for a server"))?,
+            port: Port::reserve().map_err(Error::system("a port for a server"))?,
             options: options.clone(),
             replica_set: replica_set.map(str::to_owned),
         };
@@ -65,7 +65,7 @@ impl Launch {
             tries += 1;
             match self.start().await {
                 Err(Error::Start { log, .. }) if tries < TRIES && log.contains("Address already in use") => {
-                    self.port = ports::free_port().map_err(Error::system("a port for a server"))?;
+                    self.port = Port::reserve().map_err(Error::system("a port for a server"))?;
                     let _ = fs::remove_file(self.log_path());
                 }
                 outcome => return outcome,
@@ -95,7 +95,7 @@ impl Launch {
     }
 
     pub(crate) fn address(&self) -> std::net::SocketAddr {
-        (std::net::Ipv4Addr::LOCALHOST, self.port).into()
+        self.port.address()
     }
 
     pub(crate) fn tls(&self) -> Option<&ServerTls> {
@@ -103,7 +103,7 @@ impl Launch {
     }
 
     pub(crate) fn socket_path(&self) -> Option<PathBuf> {
-        self.options.unix_socket.then(|| self.directory.join(format!("mongodb-{}.sock", self.port)))
+        self.options.unix_socket.then(|| self.directory.join(format!("mongodb-{}.sock", self.port.number())))
     }
 
     /// What the server has logged.
@@ -119,13 +119,13 @@ impl Launch {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();
         let tail = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n");
-        Error::Start { port: self.port, reason, log: tail }
+        Error::Start { port: self.port.number(), reason, log: tail }
     }
 
     fn arguments(&self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = Vec::new();
         let mut add = |parts: &[&str]| arguments.extend(parts.iter().map(OsString::from));
-        add(&["--port", &self.port.to_string(), "--bind_ip", "127.0.0.1"]);
+        add(&["--port", &self.port.number().to_string(), "--bind_ip", "127.0.0.1"]);
         add(&["--wiredTigerCacheSizeGB", "0.5"]);
         for (name, value) in self.options.parameters_for(self.mongod.version()) {
             add(&["--setParameter", &format!("{name}={value}")]);

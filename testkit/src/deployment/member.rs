@@ -116,7 +116,7 @@ impl Member {
 
     /// The address of the `mongod` itself.
     pub fn direct_address(&self) -> ServerAddress {
-        ServerAddress::Tcp { host: "127.0.0.1".into(), port: self.0.launch.port }
+        ServerAddress::Tcp { host: "127.0.0.1".into(), port: self.0.launch.address().port() }
     }
 
     pub(crate) fn direct_socket(&self) -> std::net::SocketAddr {

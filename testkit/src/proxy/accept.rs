@@ -16,7 +16,6 @@ use super::{
 use crate::{
     background,
     deployment::{Member, current_primary},
-    ports,
 };
 
 /// How long until a port somebody else holds is tried again.
@@ -55,7 +54,7 @@ pub(super) async fn accept(shared: Arc<Shared>, first: StdListener) {
         if !is_wanted {
             listener = None;
         } else if listener.is_none() {
-            listener = ports::listen_on(shared.port).and_then(TcpListener::from_std).ok();
+            listener = shared.port.listen().and_then(TcpListener::from_std).ok();
             if listener.is_none() {
                 tokio::time::sleep(REBIND).await;
                 continue;

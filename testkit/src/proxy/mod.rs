@@ -24,7 +24,8 @@ use mongo_actors_protocol::address::ServerAddress;
 use tokio::sync::watch;
 
 use crate::{
-    background, ports,
+    background,
+    ports::Port,
     wait::{self, Look},
 };
 use accept::Upstream;
@@ -76,7 +77,7 @@ impl Drop for Owner {
 /// What the handles and the connections share.
 #[derive(Debug)]
 struct Shared {
-    port: u16,
+    port: Port,
     upstream: Upstream,
     /// Used in turn by the connections.
     disguises: Vec<Disguise>,
@@ -104,7 +105,8 @@ impl Proxy {
     }
 
     pub(crate) async fn start_with(upstream: Upstream, disguises: Vec<Disguise>) -> io::Result<Self> {
-        let (listener, port) = ports::listen()?;
+        let port = Port::reserve()?;
+        let listener = port.listen()?;
         let shared = Arc::new(Shared {
             port,
             upstream,
@@ -129,12 +131,12 @@ impl Proxy {
 
     /// Where the proxy listens.
     pub fn address(&self) -> ServerAddress {
-        ServerAddress::Tcp { host: "127.0.0.1".into(), port: self.shared().port }
+        ServerAddress::Tcp { host: "127.0.0.1".into(), port: self.shared().port.number() }
     }
 
     /// Where the proxy listens.
     pub fn socket_address(&self) -> SocketAddr {
-        (std::net::Ipv4Addr::LOCALHOST, self.shared().port).into()
+        self.shared().port.address()
     }
 
     /// Delays every byte in `direction` by `latency`, without limiting the throughput. Zero ends it.

@@ -2,12 +2,7 @@
 
 mod install;
 
-use std::{
-    ffi::OsString,
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    time::Duration,
-};
+use std::{ffi::OsString, net::SocketAddr, path::Path, time::Duration};
 
 use bson::Document;
 use tokio::time::Instant;
@@ -16,7 +11,7 @@ use crate::{
     background,
     deployment::{PATIENCE, compose_uri},
     error::{Error, Result},
-    ports,
+    ports::Port,
     process::{Directory, ServerProcess},
     wire::client::Client,
 };
@@ -43,7 +38,7 @@ const LOG_TAIL_LINES: usize = 25;
 /// ```
 #[derive(Debug)]
 pub struct Secantus {
-    address: SocketAddr,
+    port: Port,
     _process: ServerProcess,
     /// Dropped after the server has been killed.
     _directory: Directory,
@@ -65,7 +60,7 @@ impl Secantus {
 
     /// Where it listens.
     pub fn socket_address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// A connection string.
@@ -75,7 +70,7 @@ impl Secantus {
 
     /// A connection string with further options, such as `("maxPoolSize", "5")`.
     pub fn uri_with(&self, options: &[(&str, &str)]) -> String {
-        compose_uri(&[self.address.to_string()], None, None, options)
+        compose_uri(&[self.port.address().to_string()], None, None, options)
     }
 
     /// Runs a command on a connection of the kit's own.
@@ -86,7 +81,7 @@ impl Secantus {
     /// # Cancel safety
     /// The command may be executed all the same.
     pub async fn run_command(&self, database: &str, command: Document) -> Result<Document> {
-        let (address, database) = (self.address, database.to_owned());
+        let (address, database) = (self.port.address(), database.to_owned());
         background::run(async move {
             Client::connect(address, None, None, PATIENCE).await?.command(&database, command, PATIENCE).await
         })
@@ -96,20 +91,24 @@ impl Secantus {
 
 async fn start(program: &Path) -> Result<Secantus> {
     let directory = Directory::create()?;
-    let port = ports::free_port().map_err(Error::system("a port for a server"))?;
+    let port = Port::reserve().map_err(Error::system("a port for a server"))?;
     let log = directory.path().join("secantus.log");
     let data = directory.path().join("data");
     let mut arguments: Vec<OsString> =
         ["--host", "127.0.0.1", "--enable-test-commands", "--port"].map(Into::into).into();
-    arguments.extend([port.to_string().into(), "--storage-path".into(), data.into_os_string()]);
+    arguments.extend([port.number().to_string().into(), "--storage-path".into(), data.into_os_string()]);
     let process = ServerProcess::spawn(program, &arguments, &log)
         .await
         .map_err(Error::system("the shell that starts and watches SecantusDB"))?;
-    let address = (Ipv4Addr::LOCALHOST, port).into();
+    let address = port.address();
     let failure = |reason: String| {
         let text = std::fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
-        Error::Start { port, reason, log: lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n") }
+        Error::Start {
+            port: port.number(),
+            reason,
+            log: lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n"),
+        }
     };
     let deadline = Instant::now() + PATIENCE;
     while Client::connect(address, None, None, Duration::from_secs(2)).await.is_err() {
@@ -121,7 +120,7 @@ async fn start(program: &Path) -> Result<Secantus> {
         }
         tokio::time::sleep(INTERVAL).await;
     }
-    Ok(Secantus { address, _process: process, _directory: directory })
+    Ok(Secantus { port, _process: process, _directory: directory })
 }
 
 #[cfg(test)]
