@@ -8,7 +8,7 @@ use mongo_actors::{
     error::ErrorKind,
     options::CursorType,
 };
-use mongo_actors_testkit::{ReplicaSet, Standalone};
+use mongo_actors_testkit::{ReplicaSet, Reply, ScriptedServer, Standalone};
 
 use crate::{
     commands::Commands,
@@ -294,4 +294,19 @@ async fn a_cursor_ends_with_its_server_and_the_collection_can_be_read_again() {
     assert_eq!(cursor.to_vec().await.unwrap().len(), 10);
     assert_ne!(cursor.address(), Some(&home));
     client.close().await;
+}
+
+#[tokio::test]
+async fn a_cursor_is_killed_although_five_attempts_fail() {
+    let open = doc! { "id": 7_i64, "ns": "it.things", "firstBatch": [{ "_id": 1 }] };
+    let server = ScriptedServer::builder().on("find", Reply::document(doc! { "ok": 1.0, "cursor": open }));
+    let server = (0..5).fold(server, |server, attempt| server.nth("killCursors", attempt, Reply::Close));
+    let server = server.start().await.unwrap();
+    let client = Client::with_uri_str(&server.uri()).await.unwrap();
+    let things = client.database("it").collection::<Document>("things");
+    drop(things.find(doc! {}).await.unwrap());
+    // Each pause is twice as long as the one before: ten seconds in all.
+    eventually("it is killed", async || server.received_named("killCursors").len() == 6).await;
+    client.close().await;
+    assert_eq!(server.received_named("killCursors").len(), 6, "once is enough");
 }

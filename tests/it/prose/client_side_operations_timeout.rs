@@ -1,4 +1,5 @@
-//! Prose tests of the client side operations timeout specification. 2 and 3 are about encryption, 6 and 7 about GridFS.
+//! Prose tests of the client side operations timeout specification, and those of its unit tests that need a server. 2 and 3
+//! are about encryption, 6 and 7 about GridFS.
 //! Times are longer than those of the specification, so that they hold on a busy machine.
 
 use std::{
@@ -10,10 +11,13 @@ use mongo_actors::{
     Client, Namespace,
     bson::{Document, doc},
     error::{Error, ErrorKind},
-    event::{ConnectionClosedEvent, ConnectionCreatedEvent, ConnectionReadyEvent, PoolListener},
+    event::{
+        ConnectionClosedEvent, ConnectionClosedReason, ConnectionCreatedEvent, ConnectionReadyEvent, PoolListener,
+        PoolReadyEvent,
+    },
     options::{CursorType, InsertOneModel},
 };
-use mongo_actors_testkit::{FailPoint, ReplicaSet, Reply, Role, ScriptedServer, Standalone};
+use mongo_actors_testkit::{Direction, FailPoint, Proxy, ReplicaSet, Reply, Role, ScriptedServer, Standalone};
 
 use tokio::sync::Notify;
 
@@ -72,8 +76,15 @@ impl PoolListener for Pool {
         self.saw("ready");
     }
 
-    fn connection_closed(&self, _: &ConnectionClosedEvent) {
+    fn connection_closed(&self, event: &ConnectionClosedEvent) {
         self.saw("closed");
+        if event.reason == ConnectionClosedReason::Error {
+            self.saw("closed by an error");
+        }
+    }
+
+    fn pool_ready(&self, _: &PoolReadyEvent) {
+        self.saw("pool ready");
     }
 }
 
@@ -239,4 +250,71 @@ async fn client_side_operations_timeout_11_the_commands_of_a_bulk_write_share_it
     assert!(is_timeout(&error), "{error:?}");
     assert_eq!(server.received_named("bulkWrite").len(), 2);
     assert_eq!(error.partial_client_bulk_write().unwrap().partial_result.as_ref().unwrap().inserted_count, 1);
+}
+
+#[tokio::test]
+async fn client_side_operations_timeout_unit_1_and_2_the_check_out_has_the_time_of_the_operation() {
+    let server = Standalone::start().await.unwrap();
+    let uri = server.uri_with(&[("maxPoolSize", "1"), ("waitQueueTimeoutMS", "50")]);
+    let client = Client::with_uri_str(&uri).await.unwrap();
+    let things = client.database("db").collection::<Document>("coll");
+    things.insert_one(doc! { "_id": 1 }).await.unwrap();
+    let slow = things.find_one(doc! { "$where": "sleep(1500) || true" });
+    let patient = things.find_one(doc! {}).timeout(PATIENCE);
+    let hasty = things.find_one(doc! {}).timeout(Duration::from_millis(300));
+    // Polled in this order, they reach the pool in this order.
+    let (slow, patient, hasty) =
+        tokio::join!(biased; async { slow.await }, async { patient.await }, async { hasty.await });
+    slow.unwrap();
+    patient.unwrap();
+    let error = hasty.unwrap_err();
+    assert!(is_timeout(&error), "{error:?}");
+    client.close().await;
+}
+
+/// A server behind a proxy, a client of it whose pool has no connection yet, and what its pool does.
+async fn behind_a_proxy(options: &str) -> (ScriptedServer, Proxy, Client, Arc<Pool>) {
+    let found = Reply::cursor("db.coll", [doc! { "_id": 1 }]);
+    let server = ScriptedServer::builder().on("find", found).start().await.unwrap();
+    let proxy = Proxy::start(server.socket_address()).await.unwrap();
+    // The monitor is to notice nothing.
+    let uri = format!("mongodb://{}/?heartbeatFrequencyMS=600000&{options}", proxy.address());
+    let pool = Arc::new(Pool::default());
+    let client = Client::builder().uri(uri).pool_listener(pool.clone()).build().unwrap();
+    pool.wait_for("pool ready").await;
+    (server, proxy, client, pool)
+}
+
+#[tokio::test]
+async fn client_side_operations_timeout_unit_4_a_new_connection_has_the_shorter_of_two_limits() {
+    let (_server, proxy, client, _) = behind_a_proxy("connectTimeoutMS=60000").await;
+    let things = client.database("db").collection::<Document>("coll");
+    proxy.stall(Direction::ToClient);
+    let begun = Instant::now();
+    let error = things.find_one(doc! {}).timeout(Duration::from_millis(300)).await.unwrap_err();
+    assert!(is_timeout(&error) && begun.elapsed() < PATIENCE, "{error:?} after {:?}", begun.elapsed());
+    proxy.resume(Direction::ToClient);
+    client.close().await;
+
+    let (_server, proxy, client, pool) = behind_a_proxy("connectTimeoutMS=300").await;
+    let things = client.database("db").collection::<Document>("coll");
+    proxy.stall(Direction::ToClient);
+    let heal = async {
+        pool.wait_for("closed by an error").await;
+        proxy.resume(Direction::ToClient);
+    };
+    let (found, ()) = tokio::join!(async { things.find_one(doc! {}).timeout(2 * PATIENCE).await }, heal);
+    assert!(found.unwrap().is_some());
+    client.close().await;
+}
+
+#[tokio::test]
+async fn client_side_operations_timeout_unit_8_connections_in_the_background_have_the_connect_timeout() {
+    let (_server, proxy, client, pool) = behind_a_proxy("connectTimeoutMS=300&minPoolSize=1&maxIdleTimeMS=100").await;
+    // There is always one that is made anew.
+    pool.wait_for("ready").await;
+    proxy.stall(Direction::ToClient);
+    pool.wait_for("closed by an error").await;
+    proxy.resume(Direction::ToClient);
+    client.close().await;
 }
