@@ -172,6 +172,12 @@ impl Registry {
         struck.iter().map(|(_, vital)| vital.strike(fault)).count()
     }
 
+    /// Has each actor look at what it waits for.
+    #[cfg(feature = "chaos")]
+    pub(crate) fn rouse(&self) {
+        self.for_each(|_, vital| vital.wake());
+    }
+
     /// Calls `look` with each live actor and its signs of life, in the order of their paths.
     pub(super) fn for_each(&self, mut look: impl FnMut(&ActorPath, &Vital)) {
         self.in_order(|_, _| true).iter().for_each(|(path, vital)| look(path, vital));
