@@ -61,7 +61,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, series: &Series) -> fmt::Result {
 }
 
 fn write_ratios(f: &mut fmt::Formatter<'_>, ours: &Series, official: &Series) -> fmt::Result {
-    write!(f, "  {:<22}", "  ours / official")?;
+    write!(f, "  {:<22}", format!("  {} / {}", ours.subject.side(), official.subject.side()))?;
     // The time that an operation takes is the inverse of how many there are in a second.
     write_spread(f, ours.ratio(official, |sample| sample.operations_per_second.recip()), 2)?;
     write_spread(f, ours.ratio(official, |sample| sample.cpu_micros), 2)?;
@@ -85,7 +85,7 @@ impl fmt::Display for Report {
         writeln!(f, "Against {}; median (least-most) of {} interleaved rounds.", self.target, self.rounds)?;
         writeln!(
             f,
-            "Ratios are of the time and of the CPU time per operation, round by round: below 1, ours costs less."
+            "Ratios are of the time and of the CPU time per operation, round by round: below 1, the official driver costs more."
         )?;
         let mut load = None;
         for series in &self.series {
@@ -98,7 +98,7 @@ impl fmt::Display for Report {
             }
             write_row(f, series)?;
             let compared = |ours: &&Series| ours.subject.rival() == Some(series.subject) && same_load(ours, series);
-            if let Some(ours) = self.series.iter().find(compared) {
+            for ours in self.series.iter().filter(compared) {
                 write_ratios(f, ours, series)?;
             }
         }

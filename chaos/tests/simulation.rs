@@ -80,23 +80,50 @@ fn seeds_that_broke_promises_keep_them() {
     [21, 24, 135].into_iter().for_each(|seed| assert_good(&run_with(seed, &Scenario::default())));
 }
 
-/// The first seed whose run tells of the slip.
-fn noticed(slip: Slip, scenario: Scenario) -> Option<Vec<String>> {
+/// Many operations at once.
+fn busy() -> Scenario {
+    Scenario { operations_per_second: 60, ..short() }
+}
+
+/// What is said of the slip in the first run that tells of it.
+fn noticed(slip: Slip, scenario: Scenario) -> Vec<String> {
     let scenario = Scenario { slip, ..scenario };
-    (0..20).map(|seed| run_with(seed, &scenario).violations).find(|violations| !violations.is_empty())
+    let violations = (0..20).map(|seed| run_with(seed, &scenario).violations);
+    violations.into_iter().find(|violations| !violations.is_empty()).expect("nobody has noticed")
+}
+
+fn assert_noticed(slip: Slip, scenario: Scenario, parts: &[&str]) {
+    let violations = noticed(slip, scenario);
+    let is_told = |violation: &String| parts.iter().any(|part| violation.contains(part));
+    assert!(violations.iter().any(is_told), "{violations:?}");
 }
 
 #[test]
 fn a_server_that_executes_a_retried_write_twice_is_noticed() {
-    let violations = noticed(Slip::ForgetsStatements, short()).unwrap();
-    assert!(
-        violations.iter().any(|violation| violation.contains("twice") || violation.contains("E11000")),
-        "{violations:?}"
-    );
+    assert_noticed(Slip::ForgetsStatements, short(), &["twice", "E11000"]);
 }
 
 #[test]
 fn a_server_that_loses_what_it_acknowledged_is_noticed() {
-    let violations = noticed(Slip::AcknowledgesTooEarly, short()).unwrap();
-    assert!(violations.iter().any(|violation| violation.contains("is lost")), "{violations:?}");
+    assert_noticed(Slip::AcknowledgesTooEarly, short(), &["is lost"]);
+}
+
+#[test]
+fn a_server_that_commits_in_part_is_noticed() {
+    assert_noticed(Slip::CommitsInPart, short(), &["in part"]);
+}
+
+#[test]
+fn a_server_that_forgets_what_it_has_committed_is_noticed() {
+    assert_noticed(Slip::ForgetsCommits, busy(), &["begins again", "E11000", "reported as not committed"]);
+}
+
+#[test]
+fn a_server_that_has_two_transactions_change_the_same_is_noticed() {
+    assert_noticed(Slip::IgnoresConflicts, busy(), &["is lost", "in part"]);
+}
+
+#[test]
+fn a_secondary_that_is_read_from_too_early_is_noticed() {
+    assert_noticed(Slip::IgnoresClusterTimes, busy(), &["did not see its own write"]);
 }

@@ -117,8 +117,14 @@ delegate! {
     /// How long to wait for a suitable server (`serverSelectionTimeoutMS`); zero decides at once. Default: 30 s.
     server_selection_timeout(limit: impl Into<Duration>);
 
-    /// Interval between checks of a server, at least 500 ms (`heartbeatFrequencyMS`). Default: 10 s.
+    /// Interval between checks of a server (`heartbeatFrequencyMS`), at least
+    /// [`min_heartbeat_frequency`](Self::min_heartbeat_frequency). Default: 10 s.
     heartbeat_frequency(interval: impl Into<Duration>);
+    /// How long after a check of a server the next one comes at the earliest when an operation waits for one, or the
+    /// server has said that it is no primary any more; at least 10 ms. Default: 500 ms, which the specification of
+    /// server monitoring sets for applications. Less is for tests that bring about many failures and would spend their
+    /// time on waiting after each.
+    min_heartbeat_frequency(interval: impl Into<Duration>);
     /// Width of the latency window above the fastest suitable server (`localThresholdMS`). Default: 15 ms.
     local_threshold(width: impl Into<Duration>);
     /// How servers are watched (`serverMonitoringMode`). Default: by streaming, except on function services.

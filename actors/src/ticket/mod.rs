@@ -163,7 +163,7 @@ impl Slip {
         of_cursor
     }
 
-    fn fail(mut self: Box<Self>, cause: Cause) {
+    fn fail(mut self, cause: Cause) {
         let connection = self.lease.as_ref().map(|lease| lease.info().clone());
         if let (Cause::Abandoned, Stage::Writing | Stage::Written, Some(lease)) = (&cause, self.stage, &mut self.lease)
         {

@@ -1,5 +1,6 @@
 //! The drivers under measurement.
 
+mod bare;
 mod child;
 mod official;
 mod ours;
@@ -61,6 +62,8 @@ impl Home {
 /// A driver on a runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 pub(crate) enum Subject {
+    /// Sockets on an arbiter: what there is to pay without any driver.
+    Bare,
     /// This driver, its actors on the arbiter of its callers.
     OursCurrent,
     /// The official driver on an arbiter.
@@ -72,21 +75,30 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// Each of ours is followed by the official one that it is compared with.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::OursCurrent, Self::OfficialCurrent, Self::OursDedicated, Self::OfficialThreads];
+    /// Each is followed by the official one that it is compared with.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Bare, Self::OursCurrent, Self::OfficialCurrent, Self::OursDedicated, Self::OfficialThreads];
 
     pub(crate) fn home(self) -> Home {
         match self {
-            Self::OursCurrent | Self::OfficialCurrent => Home::Arbiter,
+            Self::Bare | Self::OursCurrent | Self::OfficialCurrent => Home::Arbiter,
             Self::OursDedicated | Self::OfficialThreads => Home::Threads,
+        }
+    }
+
+    /// What it is called in a comparison.
+    pub(crate) fn side(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::OursCurrent | Self::OursDedicated => "ours",
+            Self::OfficialCurrent | Self::OfficialThreads => "official",
         }
     }
 
     /// The official driver in the same place.
     pub(crate) fn rival(self) -> Option<Self> {
         match self {
-            Self::OursCurrent => Some(Self::OfficialCurrent),
+            Self::Bare | Self::OursCurrent => Some(Self::OfficialCurrent),
             Self::OursDedicated => Some(Self::OfficialThreads),
             Self::OfficialCurrent | Self::OfficialThreads => None,
         }
@@ -95,6 +107,7 @@ impl Subject {
     /// Connects, and does as the standard input says until it ends.
     pub(crate) fn serve(self, uri: &str) -> anyhow::Result<()> {
         match self {
+            Self::Bare => child::serve(self, bare::connect(uri)),
             Self::OursCurrent => child::serve(self, ours::connect(uri, Placement::Current)),
             Self::OursDedicated => child::serve(self, ours::connect(uri, Placement::Dedicated)),
             Self::OfficialCurrent | Self::OfficialThreads => child::serve(self, official::connect(uri)),
@@ -105,6 +118,7 @@ impl Subject {
     /// counted.
     pub(crate) fn work(self, uri: &str, work: Work) -> anyhow::Result<()> {
         match self {
+            Self::Bare => do_work(self.home(), bare::connect(uri), work),
             Self::OursCurrent => do_work(self.home(), ours::connect(uri, Placement::Current), work),
             Self::OursDedicated => do_work(self.home(), ours::connect(uri, Placement::Dedicated), work),
             Self::OfficialCurrent | Self::OfficialThreads => do_work(self.home(), official::connect(uri), work),
@@ -132,6 +146,7 @@ fn do_work<D: Driver>(
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Bare => "bare sockets, arbiter",
             Self::OursCurrent => "ours, current arbiter",
             Self::OfficialCurrent => "official, arbiter",
             Self::OursDedicated => "ours, dedicated",

@@ -5,7 +5,8 @@
 //!
 //! An application works on a replica set while the network, the servers, the dates and the driver's own actors fail. At the
 //! end everything heals, and is judged: every operation has ended in time, what was acknowledged is there, what was
-//! reported as not executed is not, nothing is there twice, and a change stream has delivered every order exactly once.
+//! reported as not executed is not, nothing is there twice or in part, whatever was read was there at some moment, and a
+//! change stream has delivered every order exactly once.
 //!
 //! ```
 //! use std::time::Duration;
@@ -18,11 +19,15 @@
 //! assert_eq!(run_with(42, &scenario).history, record.history);
 //! ```
 
+mod bank;
 mod faults;
+mod following;
 mod history;
 mod network;
+mod operations;
 mod run;
 mod scenario;
+mod seen;
 mod server;
 mod verdict;
 mod workload;

@@ -22,9 +22,10 @@ use super::{
     history::History,
     network::Network,
     scenario::Scenario,
+    seen::Seen,
     server::{self, NAME, PORT, Set, SharedSet, host},
     verdict,
-    workload::{Application, COUNTERS, ORDERS, Seen},
+    workload::{Application, WATCHED},
 };
 use crate::record::{Against, FiredFault, RunRecord};
 
@@ -173,7 +174,7 @@ impl Driver {
             application.violation(format!("something is left after closing: {}", client.supervision()));
         }
         *self.findings.borrow_mut() = Findings { recording: armed.disarm(), armed_at };
-        match self.set.borrow().truth(ORDERS, COUNTERS) {
+        match self.set.borrow().truth(&WATCHED) {
             Some(truth) => {
                 let found = verdict::violations(&self.seen.borrow(), &truth, read.as_ref());
                 found.into_iter().for_each(|violation| application.violation(violation));

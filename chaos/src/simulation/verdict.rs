@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use mongo_actors::bson::Document;
 
 use super::{
+    bank,
+    seen::{Fate, Seen},
     server::Truth,
-    workload::{Fate, Seen},
 };
 
 /// The promises that were broken. `read` is what the driver read at the end.
@@ -30,6 +31,8 @@ pub(crate) fn violations(seen: &Seen, truth: &Truth, read: Option<&BTreeMap<i32,
         }
     }
     increments(seen, truth, &mut found);
+    transfers(seen, truth, &mut found);
+    scans(seen, truth, &mut found);
     stream(seen, truth, &mut found);
     if let Some(read) = read.filter(|read| **read != truth.documents) {
         let (has, should) = (read.len(), truth.documents.len());
@@ -57,6 +60,41 @@ fn increments(seen: &Seen, truth: &Truth, found: &mut Vec<String>) {
     }
 }
 
+/// A transaction is there as a whole or not at all, once, and as it was told.
+fn transfers(seen: &Seen, truth: &Truth, found: &mut Vec<String>) {
+    found.extend(bank::audit(&truth.accounts, |mark| seen.transfers.get(&mark).map(|(transfer, _)| *transfer)));
+    let applied: BTreeSet<_> = truth.accounts.iter().flat_map(bank::marks).collect();
+    for (mark, (_, fate)) in &seen.transfers {
+        let (is_applied, has_order) = (applied.contains(mark), truth.documents.contains_key(mark));
+        if is_applied != has_order {
+            found.push(format!("transaction {mark} was executed in part: order {has_order}, payment {is_applied}"));
+        }
+        match (fate, is_applied) {
+            (Fate::Acknowledged, false) => found.push(format!("transaction {mark} was committed, and is lost")),
+            (Fate::Refused, true) => {
+                found.push(format!("transaction {mark} is there, although it was reported as not committed"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What was read was, at some moment, what some member had: the beginning of its log.
+fn scans(seen: &Seen, truth: &Truth, found: &mut Vec<String>) {
+    for (number, ids) in &seen.scans {
+        let is_beginning = |log: &Vec<i32>| {
+            log.get(..ids.len()).is_some_and(|beginning| {
+                let mut beginning = beginning.to_vec();
+                beginning.sort_unstable();
+                beginning == *ids
+            })
+        };
+        if !truth.histories.iter().any(is_beginning) {
+            found.push(format!("operation {number} read orders that no member ever had: {ids:?}"));
+        }
+    }
+}
+
 fn stream(seen: &Seen, truth: &Truth, found: &mut Vec<String>) {
     let both = seen.delivered.iter().zip(&truth.inserted);
     if let Some(index) = both.clone().position(|(delivered, inserted)| delivered != inserted) {
@@ -65,5 +103,30 @@ fn stream(seen: &Seen, truth: &Truth, found: &mut Vec<String>) {
     } else if seen.delivered.len() != truth.inserted.len() {
         let (delivered, inserted) = (seen.delivered.len(), truth.inserted.len());
         found.push(format!("the change stream has delivered {delivered} events of {inserted}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_the_beginning_of_some_log() {
+        let truth = Truth {
+            inserted: Vec::new(),
+            histories: vec![vec![5, 2, 9, 4], vec![5, 3]],
+            documents: BTreeMap::new(),
+            counters: BTreeMap::new(),
+            accounts: Vec::new(),
+            violations: Vec::new(),
+        };
+        for (ids, is_good) in
+            [(vec![], true), (vec![2, 5, 9], true), (vec![3, 5], true), (vec![5, 9], false), (vec![2, 3, 5], false)]
+        {
+            let seen = Seen { scans: vec![(1, ids.clone())], ..Seen::default() };
+            let mut found = Vec::new();
+            scans(&seen, &truth, &mut found);
+            assert_eq!(found.is_empty(), is_good, "{ids:?}: {found:?}");
+        }
     }
 }

@@ -6,23 +6,24 @@ use futures_util::TryStreamExt;
 use mongo_actors::{
     Client, Collection, Error,
     bson::{Document, doc},
-    change_stream::event::{ChangeStreamEvent, ResumeToken},
     concern::ReadConcern,
     error::Outcome,
-    timeout::scope,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
+    bank,
     history::History,
+    operations::Operation,
     scenario::Scenario,
-    server::{SharedSet, start_of_time},
+    seen::Seen,
+    server::{SharedSet, Watched},
 };
 
 pub(crate) const ORDERS: &str = "shop.orders";
-pub(crate) const COUNTERS: &str = "shop.counters";
-const COUNTER_COUNT: i32 = 5;
+pub(crate) const WATCHED: Watched = Watched { orders: ORDERS, counters: "shop.counters", accounts: "shop.accounts" };
+pub(super) const COUNTER_COUNT: i32 = 5;
 /// How much longer than its timeout an operation may take.
 const GRACE: Duration = Duration::from_millis(500);
 /// Within which time an operation succeeds once everything has healed.
@@ -31,47 +32,6 @@ const RESUMES_WITHIN: Duration = Duration::from_secs(15);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// For how long the application goes on after that.
 const AFTERMATH: Duration = Duration::from_secs(3);
-/// How long change streams may be behind at the end.
-const CATCH_UP: Duration = Duration::from_secs(15);
-
-/// What the application knows of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It was told that it succeeded.
-    Acknowledged,
-    /// It was told that it was not executed.
-    Refused,
-    /// It was told nothing, or that nobody knows.
-    Unknown,
-}
-
-impl Fate {
-    fn of<T>(result: &Result<T, Error>) -> Self {
-        match result {
-            Ok(_) => Self::Acknowledged,
-            Err(error) if matches!(error.outcome(), Outcome::NotSent | Outcome::Rejected) => Self::Refused,
-            Err(_) => Self::Unknown,
-        }
-    }
-}
-
-/// What the application has seen.
-#[derive(Debug, Default)]
-pub(crate) struct Seen {
-    pub(crate) operations: u64,
-    pub(crate) outcomes: BTreeMap<String, u64>,
-    pub(crate) inserts: BTreeMap<i32, Fate>,
-    /// By their marks: which counter, and what became of it.
-    pub(crate) increments: BTreeMap<i32, (i32, Fate)>,
-    /// The ids that the change stream has delivered.
-    pub(crate) delivered: Vec<i32>,
-    pub(crate) stream_errors: u64,
-    /// When operations succeeded.
-    pub(crate) successes: Vec<Duration>,
-    pub(crate) violations: Vec<String>,
-    in_flight: usize,
-}
-
 #[derive(Clone)]
 pub(crate) struct Application {
     pub(crate) client: Client,
@@ -81,22 +41,21 @@ pub(crate) struct Application {
     pub(crate) set: SharedSet,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Operation {
-    Insert,
-    Find,
-    Increment,
-    ReadOwnWrite,
-    Scan,
-}
-
 impl Application {
-    fn orders(&self) -> Collection<Document> {
-        self.client.database("shop").collection("orders")
+    fn collection(&self, name: &str) -> Collection<Document> {
+        self.client.database("shop").collection(name)
     }
 
-    fn counters(&self) -> Collection<Document> {
-        self.client.database("shop").collection("counters")
+    pub(super) fn orders(&self) -> Collection<Document> {
+        self.collection("orders")
+    }
+
+    pub(super) fn counters(&self) -> Collection<Document> {
+        self.collection("counters")
+    }
+
+    pub(super) fn accounts(&self) -> Collection<Document> {
+        self.collection("accounts")
     }
 
     pub(crate) fn violation(&self, what: impl Into<String>) {
@@ -105,11 +64,13 @@ impl Application {
         self.seen.borrow_mut().violations.push(what);
     }
 
-    /// Makes the counters, before anything fails.
+    /// Makes the counters and the accounts, before anything fails.
     pub(crate) async fn prepare(&self) {
         let counters = (0..COUNTER_COUNT).map(|id| doc! { "_id": id, "sum": 0 });
-        if let Err(error) = self.counters().insert_many(counters).await {
-            self.violation(format!("the counters could not be made although nothing had failed: {error}"));
+        let counters = self.counters().insert_many(counters).await;
+        let accounts = self.accounts().insert_many(bank::accounts()).await;
+        for error in [counters.err(), accounts.err()].into_iter().flatten() {
+            self.violation(format!("there was nothing to work with although nothing had failed: {error}"));
         }
     }
 
@@ -141,7 +102,7 @@ impl Application {
             }
         }
         // Whatever is on its way ends by itself.
-        let limit = Instant::now() + self.scenario.timeout + GRACE;
+        let limit = Instant::now() + Operation::Pay.limit(self.scenario.timeout) + GRACE;
         while self.seen.borrow().in_flight > 0 && Instant::now() < limit {
             sleep(Duration::from_millis(50)).await;
         }
@@ -161,13 +122,7 @@ impl Application {
 
     /// Begins one operation, and waits for nothing.
     fn begin(&self, number: i32, rng: &mut StdRng) {
-        let operation = match rng.random_range(0..20) {
-            0..8 => Operation::Insert,
-            8..12 => Operation::Find,
-            12..17 => Operation::Increment,
-            17..19 => Operation::ReadOwnWrite,
-            _ => Operation::Scan,
-        };
+        let operation = Operation::draw(rng);
         let choice = rng.random();
         let application = self.clone();
         {
@@ -195,7 +150,7 @@ impl Application {
         };
         let text = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
         self.history.note("ends", format!("{number} {outcome} {text}"));
-        let limit = self.scenario.timeout + GRACE;
+        let limit = operation.limit(self.scenario.timeout) + GRACE;
         if begun.elapsed() > limit {
             self.violation(format!("operation {number} ({operation:?}) took {:?}", begun.elapsed()));
         }
@@ -207,140 +162,6 @@ impl Application {
         *seen.outcomes.entry(outcome).or_default() += 1;
         if result.is_ok() {
             seen.successes.push(turmoil::sim_elapsed().unwrap_or_default());
-        }
-    }
-
-    async fn perform(&self, operation: Operation, number: i32, choice: u32) -> Result<(), Error> {
-        match operation {
-            Operation::Insert => {
-                self.seen.borrow_mut().inserts.insert(number, Fate::Unknown);
-                let result = self.orders().insert_one(order(number)).await;
-                self.seen.borrow_mut().inserts.insert(number, Fate::of(&result));
-                result.map(drop)
-            }
-            Operation::Find => {
-                let wanted = self.one_acknowledged(choice);
-                let found = self.orders().find_one(doc! { "_id": wanted }).await?;
-                match found {
-                    Some(found) if found != order(wanted) => {
-                        self.violation(format!("operation {number} asked for {wanted} and got {found}"));
-                    }
-                    // A primary that does not know yet that there is another one may lack what that has.
-                    _ => {}
-                }
-                Ok(())
-            }
-            Operation::Increment => {
-                let counter = i32::try_from(choice % COUNTER_COUNT.unsigned_abs()).unwrap_or(0);
-                self.seen.borrow_mut().increments.insert(number, (counter, Fate::Unknown));
-                let update = doc! { "$inc": { "sum": 1 }, "$push": { "marks": number } };
-                let result = self.counters().update_one(doc! { "_id": counter }, update).await;
-                self.seen.borrow_mut().increments.insert(number, (counter, Fate::of(&result)));
-                if let Ok(updated) = &result
-                    && (updated.matched_count, updated.modified_count) != (1, 1)
-                {
-                    self.violation(format!("operation {number} should have updated one document: {updated:?}"));
-                }
-                result.map(drop)
-            }
-            // Two operations, which have their time together.
-            Operation::ReadOwnWrite => scope(self.scenario.timeout, self.read_own_write(number)).await,
-            Operation::Scan => {
-                let found: Vec<Document> = self.orders().find(doc! {}).batch_size(40).await?.try_collect().await?;
-                let mut ids: Vec<_> = found.iter().filter_map(|found| found.get_i32("_id").ok()).collect();
-                let count = ids.len();
-                ids.dedup();
-                if ids.len() != found.len() || !ids.is_sorted() {
-                    self.violation(format!("operation {number} read {count} documents, some of them twice: {ids:?}"));
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// In a causally consistent session, a write that was acknowledged is seen by the next read.
-    async fn read_own_write(&self, number: i32) -> Result<(), Error> {
-        self.seen.borrow_mut().inserts.insert(number, Fate::Unknown);
-        let mut session = match self.client.start_session().causal_consistency(true).await {
-            Ok(session) => session,
-            Err(error) => {
-                self.seen.borrow_mut().inserts.insert(number, Fate::Refused);
-                return Err(error);
-            }
-        };
-        let orders = self.orders();
-        let result = orders.insert_one(order(number)).session(&mut session).await;
-        self.seen.borrow_mut().inserts.insert(number, Fate::of(&result));
-        result?;
-        let id = doc! { "_id": number };
-        let found = orders.find_one(id).read_concern(ReadConcern::majority()).session(&mut session).await?;
-        if found != Some(order(number)) {
-            self.violation(format!("operation {number} did not see its own write: {found:?}"));
-        }
-        Ok(())
-    }
-
-    fn one_acknowledged(&self, choice: u32) -> i32 {
-        let seen = self.seen.borrow();
-        let acknowledged: Vec<_> = seen.inserts.iter().filter(|(_, fate)| **fate == Fate::Acknowledged).collect();
-        let index = choice as usize % acknowledged.len().max(1);
-        acknowledged.get(index).map_or(0, |(id, _)| **id)
-    }
-
-    /// Follows the orders, from the first one on.
-    pub(crate) async fn follow(&self) {
-        let mut place: Option<ResumeToken> = None;
-        loop {
-            let opening = match place.clone() {
-                Some(place) => self.orders().watch().resume_after(place).await,
-                None => self.orders().watch().start_at_operation_time(start_of_time()).await,
-            };
-            let mut stream = match opening {
-                Ok(stream) => stream,
-                Err(error) => {
-                    self.stream_failed(&error);
-                    sleep(Duration::from_millis(200)).await;
-                    continue;
-                }
-            };
-            while stream.is_alive() {
-                match stream.next().await {
-                    Some(Ok(event)) => self.delivered(&event),
-                    Some(Err(error)) => {
-                        self.stream_failed(&error);
-                        sleep(Duration::from_millis(50)).await;
-                    }
-                    None => break,
-                }
-                place = stream.resume_token();
-            }
-        }
-    }
-
-    fn delivered(&self, event: &ChangeStreamEvent<Document>) {
-        let id = event.document_key.as_ref().and_then(|key| key.get_i32("_id").ok());
-        self.history.note("delivered", format!("{id:?}"));
-        self.seen.borrow_mut().delivered.extend(id);
-    }
-
-    fn stream_failed(&self, error: &Error) {
-        self.history.note("stream failed", error.to_string());
-        self.seen.borrow_mut().stream_errors += 1;
-    }
-
-    /// Waits until the stream has delivered everything that the servers have, or until that takes too long.
-    pub(crate) async fn catch_up(&self) {
-        let caught_up = async {
-            loop {
-                let truth = self.set.borrow().truth(ORDERS, COUNTERS);
-                if truth.is_some_and(|truth| truth.inserted.len() <= self.seen.borrow().delivered.len()) {
-                    return;
-                }
-                sleep(Duration::from_millis(100)).await;
-            }
-        };
-        if timeout(CATCH_UP, caught_up).await.is_err() {
-            self.violation(format!("a change stream is behind {CATCH_UP:?} after everything had healed"));
         }
     }
 
@@ -359,8 +180,4 @@ impl Application {
             }
         }
     }
-}
-
-fn order(number: i32) -> Document {
-    doc! { "_id": number, "item": format!("item {number}"), "price": number % 97 }
 }

@@ -110,7 +110,7 @@ setters! {
     default_database: String => default_database,
     /// Whether the one seed is used as it is: `directConnection`.
     direct_connection: bool => direct_connection,
-    /// Interval between checks of a server, at least 500 ms: `heartbeatFrequencyMS`.
+    /// Interval between checks of a server, at least `min_heartbeat_frequency`: `heartbeatFrequencyMS`.
     heartbeat_frequency: Duration => heartbeat_frequency,
     /// Whether the one seed is a load balancer: `loadBalanced`.
     load_balanced: bool => load_balanced,
@@ -118,6 +118,8 @@ setters! {
     local_threshold: Duration => local_threshold,
     /// How often an operation that overload refused is repeated: `maxAdaptiveRetries`.
     max_adaptive_retries: u32 => max_adaptive_retries,
+    /// How long after a check of a server the next one comes at the earliest, at least 10 ms.
+    min_heartbeat_frequency: Duration => min_heartbeat_frequency,
     /// How many connections a pool keeps: `minPoolSize`.
     min_pool_size: u32 => min_pool_size,
     /// Whether such a repetition avoids the overloaded server: `enableOverloadRetargeting`.

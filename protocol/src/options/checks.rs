@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{ClientOptions, Compressor, ConfigError, values::MAX_APP_NAME_BYTES};
 use crate::address::ServerAddress;
 
-const MIN_HEARTBEAT_FREQUENCY: Duration = Duration::from_millis(500);
+/// A server that is asked more often than this has little time for anything else.
+const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(10);
 
 type Check = fn(&ClientOptions) -> Result<(), ConfigError>;
 
@@ -133,8 +134,12 @@ fn pool(options: &ClientOptions) -> Result<(), ConfigError> {
 }
 
 fn heartbeat(options: &ClientOptions) -> Result<(), ConfigError> {
-    let too_often = options.heartbeat_frequency < MIN_HEARTBEAT_FREQUENCY;
-    refuse_if(too_often, &["heartbeatFrequencyMS"], "heartbeatFrequencyMS must be at least 500")
+    let least = options.min_heartbeat_frequency;
+    let too_short = least < SHORTEST_HEARTBEAT;
+    refuse_if(too_short, &["min_heartbeat_frequency"], "min_heartbeat_frequency must be at least 10 ms")?;
+    let too_often = options.heartbeat_frequency < least;
+    let reason = format!("heartbeatFrequencyMS must be at least {}", least.as_millis());
+    refuse_if(too_often, &["heartbeatFrequencyMS"], &reason)
 }
 
 fn app_name(options: &ClientOptions) -> Result<(), ConfigError> {

@@ -106,8 +106,10 @@ pub struct ClientOptions {
     /// How long to wait for a suitable server, 30 seconds by default; zero decides at once.
     pub server_selection_timeout: Duration,
 
-    /// Interval between checks of a server, 10 seconds by default, at least 500 ms.
+    /// Interval between checks of a server, 10 seconds by default, at least `min_heartbeat_frequency`.
     pub heartbeat_frequency: Duration,
+    /// How long after a check the next one comes at the earliest when it is needed, 500 ms by default, at least 10 ms.
+    pub min_heartbeat_frequency: Duration,
     /// Width of the latency window above the fastest suitable server, 15 ms by default.
     pub local_threshold: Duration,
     /// How servers are watched.

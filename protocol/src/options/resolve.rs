@@ -19,6 +19,7 @@ pub(super) const MAX_CONNECTING: u32 = 2;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(30);
 const HEARTBEAT_FREQUENCY: Duration = Duration::from_secs(10);
+const MIN_HEARTBEAT_FREQUENCY: Duration = Duration::from_millis(500);
 const LOCAL_THRESHOLD: Duration = Duration::from_millis(15);
 const MAX_ADAPTIVE_RETRIES: u32 = 2;
 
@@ -76,6 +77,7 @@ pub(super) fn resolve(mut set: OptionSet, mut origin: Origin) -> Result<ClientOp
         socket_timeout: limit(set.socket_timeout),
         server_selection_timeout: set.server_selection_timeout.unwrap_or(SERVER_SELECTION_TIMEOUT),
         heartbeat_frequency: set.heartbeat_frequency.unwrap_or(HEARTBEAT_FREQUENCY),
+        min_heartbeat_frequency: set.min_heartbeat_frequency.unwrap_or(MIN_HEARTBEAT_FREQUENCY),
         local_threshold: set.local_threshold.unwrap_or(LOCAL_THRESHOLD),
         server_monitoring_mode: set.server_monitoring_mode.unwrap_or_default(),
         server_selection_try_once: set.server_selection_try_once,

@@ -58,6 +58,7 @@ option_set! {
     max_pool_size: u32,
     // The inner none is the explicit wish for no limit.
     max_staleness: Option<Duration>,
+    min_heartbeat_frequency: Duration,
     min_pool_size: u32,
     overload_retargeting: bool,
     password: Secret,

@@ -33,11 +33,14 @@ pub(super) struct Link {
     /// Whether another member is the client; unknown before the first message.
     from_member: Option<bool>,
     pending: HashMap<i32, Pending>,
+    /// What the server goes on answering by itself. Some servers let each reply answer the one before, others the
+    /// request.
+    streamed: Option<Pending>,
 }
 
 impl Link {
     pub(super) fn new(disguise: Disguise) -> Self {
-        Self { disguise, from_member: None, pending: HashMap::new() }
+        Self { disguise, from_member: None, pending: HashMap::new(), streamed: None }
     }
 
     /// Whether faults concern this connection.
@@ -75,7 +78,8 @@ impl Link {
     /// Decides what becomes of a message, or other bytes, from the server.
     pub(super) fn reply(&mut self, shared: &Shared, frame: Vec<u8>) -> Vec<Item> {
         let Some(header) = Header::read(&frame).filter(Header::is_plausible) else { return vec![Item::Bytes(frame)] };
-        let Some(pending) = self.pending.remove(&header.response_to) else { return vec![Item::Bytes(frame)] };
+        let pending = self.pending.remove(&header.response_to).or_else(|| self.streamed.take());
+        let Some(pending) = pending else { return vec![Item::Bytes(frame)] };
         let frame = match self.disguised(pending.traits, &frame) {
             Ok(Some(changed)) => changed,
             Ok(None) => frame,
@@ -93,8 +97,7 @@ impl Link {
             return partly(frame, sent, fault.ending);
         }
         if header.op_code == OP_MSG && flags(&frame) & MORE_TO_COME != 0 {
-            // The next reply of the stream answers this one.
-            self.pending.insert(header.request_id, pending);
+            self.streamed = Some(pending);
         }
         vec![Item::Bytes(frame)]
     }

@@ -1,9 +1,17 @@
 use std::time::Instant;
 
 use bson::doc;
+use tokio::io::AsyncWriteExt as _;
 
 use super::*;
-use crate::{Reply, ScriptedServer, error::Error, wire::client::Client};
+use crate::{
+    Reply, ScriptedServer,
+    error::Error,
+    wire::{
+        client::Client,
+        message::{MORE_TO_COME, Message, op_msg, read_frame},
+    },
+};
 
 const LIMIT: Duration = Duration::from_secs(5);
 /// For what is not to happen.
@@ -161,4 +169,31 @@ async fn the_proxy_ends_with_its_last_handle() {
     insert(&mut client).await.unwrap();
     drop(other);
     assert!(insert(&mut client).await.unwrap_err().is_network());
+}
+
+#[tokio::test]
+async fn every_hello_of_a_stream_is_in_disguise_whichever_message_it_answers() {
+    let member = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = Upstream::Fixed(member.local_addr().unwrap());
+    let server = async {
+        let (mut stream, _) = member.accept().await.unwrap();
+        let hello = Message::parse(&read_frame(&mut stream).await.unwrap().unwrap()).unwrap();
+        let body = doc! { "isWritablePrimary": true, "setName": "rs", "ok": 1 };
+        let request = hello.header.request_id;
+        for (id, response_to) in [(101, request), (102, request), (103, 102)] {
+            stream.write_all(&op_msg(id, response_to, MORE_TO_COME, &body).unwrap()).await.unwrap();
+        }
+        stream
+    };
+    let client = async {
+        let proxy = Proxy::start_with(upstream, vec![Disguise::Mongos]).await.unwrap();
+        let mut stream = tokio::net::TcpStream::connect(proxy.socket_address()).await.unwrap();
+        stream.write_all(&op_msg(7, 0, 0, &doc! { "hello": 1, "$db": "admin" }).unwrap()).await.unwrap();
+        for _ in 0..3 {
+            let reply = Message::parse(&read_frame(&mut stream).await.unwrap().unwrap()).unwrap().body;
+            assert_eq!(reply.get_str("msg").unwrap(), "isdbgrid", "{reply}");
+            assert!(!reply.contains_key("setName"), "{reply}");
+        }
+    };
+    tokio::join!(server, client);
 }

@@ -11,6 +11,7 @@ mod errors;
 mod events;
 mod fail_points;
 mod failure;
+mod initial_data;
 mod logs;
 mod matching;
 mod operations;

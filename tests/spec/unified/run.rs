@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use bson::{Bson, Document, doc};
-use mongo_actors::{Collection, concern::ReadConcern, options::CollectionOptions};
+use bson::{Bson, doc};
+use mongo_actors::{concern::ReadConcern, options::CollectionOptions};
 
 use super::{
     deployments::Deployment,
@@ -11,7 +11,7 @@ use super::{
     events,
     fail_points::FailPoints,
     failure::{Outcome, failure},
-    logs,
+    initial_data, logs,
     matching::{Matcher, equal},
     operations,
     schema::{self, CollectionData, Operation, Test, TestFile},
@@ -49,7 +49,7 @@ pub(super) async fn run(file: &TestFile, test: &Test, deployment: Deployment) ->
 
 async fn execute(context: &Arc<Context>, file: &TestFile, test: &Test) -> Outcome {
     for data in file.initial_data.as_deref().unwrap_or_default() {
-        insert(context, data).await?;
+        initial_data::insert(&context.deployment, data).await?;
     }
     for entity in file.create_entities.as_deref().unwrap_or_default() {
         context.create(entity).await?;
@@ -104,6 +104,9 @@ async fn clean_up(context: &Context, test: &Test, has_failed: bool) -> Outcome {
         }
     }
     context.entities.clear();
+    if has_failed || !initial_data::leave_collections_plain(&test.operations) {
+        context.deployment.forget_plain_collections();
+    }
     if has_failed || mentions(&test.operations, &["startTransaction", "withTransaction"]) {
         context.deployment.kill_all_sessions().await?;
     }
@@ -117,33 +120,10 @@ fn mentions(operations: &[Operation], names: &[&str]) -> bool {
     operations.iter().any(|operation| names.contains(&operation.name.as_str()))
 }
 
-fn collection(context: &Context, data: &CollectionData) -> Collection<Document> {
-    context.deployment.internal().database(&data.database_name).collection(&data.collection_name)
-}
-
-/// Makes a collection hold what the file says.
-async fn insert(context: &Context, data: &CollectionData) -> Outcome {
-    let database = context.deployment.internal().database(&data.database_name);
-    let collection = collection(context, data);
-    let at = |error: mongo_actors::Error| failure!("the initial data: {error}");
-    collection.drop().await.map_err(at)?;
-    // The collections of encryption, which would have to go as well, cannot exist: the driver makes none.
-    if data.create_options.is_some() || data.documents.is_empty() {
-        let mut create = doc! { "create": &data.collection_name };
-        create.extend(data.create_options.clone().unwrap_or_default().0);
-        create.insert("writeConcern", doc! { "w": "majority" });
-        database.run_command(create).await.map_err(at)?;
-    }
-    if !data.documents.is_empty() {
-        collection.insert_many(data.documents.iter().map(|object| &object.0)).await.map_err(at)?;
-    }
-    Ok(())
-}
-
 /// Sees that a collection holds exactly what the file says.
 async fn verify_outcome(context: &Context, data: &CollectionData) -> Outcome {
-    let collection =
-        collection(context, data).with_options(CollectionOptions::new().read_concern(ReadConcern::local()));
+    let collection = initial_data::collection(&context.deployment, data)
+        .with_options(CollectionOptions::new().read_concern(ReadConcern::local()));
     let at = |error: mongo_actors::Error| failure!("the outcome: {error}");
     let mut found = collection.find(doc! {}).sort(doc! { "_id": 1 }).await.map_err(at)?;
     let found = Bson::from(found.to_vec().await.map_err(at)?);

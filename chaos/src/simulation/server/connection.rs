@@ -11,7 +11,7 @@ use tokio::{
 use turmoil::net::{TcpListener, TcpStream};
 
 use super::{
-    commands::{Answer, Wait, error},
+    answer::{Answer, Wait, error, with_concern_error},
     set::{PORT, SharedSet},
 };
 
@@ -122,8 +122,13 @@ impl Connection<'_> {
                 Answer::WhenReached { time, majority } => {
                     while !self.set.borrow().has_reached(self.id, time, majority) {
                         if !self.changed(until).await {
-                            return error(50, "MaxTimeMSExpired", "operation exceeded time limit");
+                            return late();
                         }
+                    }
+                }
+                Answer::WhenFree => {
+                    if !self.changed(until).await {
+                        return late();
                     }
                 }
             }
@@ -132,7 +137,7 @@ impl Connection<'_> {
 
     async fn when_committed(
         &mut self,
-        mut reply: Document,
+        reply: Document,
         wait: &Wait,
         is_retryable: bool,
         until: Option<Instant>,
@@ -145,11 +150,9 @@ impl Connection<'_> {
                 None => return self.set.borrow_mut().interrupted(self.id, reply, is_retryable),
             }
             if !self.changed(until.unwrap_or_else(|| Instant::now() + LONG)).await && until.is_some() {
-                let late = doc! {
-                    "code": 50, "codeName": "MaxTimeMSExpired", "errmsg": "operation exceeded time limit",
-                };
-                reply.insert("writeConcernError", late);
-                return reply;
+                let late =
+                    doc! { "code": 50, "codeName": "MaxTimeMSExpired", "errmsg": "operation exceeded time limit" };
+                return with_concern_error(reply, late);
             }
         }
     }
@@ -183,4 +186,8 @@ impl Connection<'_> {
         self.stream.write_all(&bytes).await?;
         Ok(self.sent)
     }
+}
+
+fn late() -> Document {
+    error(50, "MaxTimeMSExpired", "operation exceeded time limit")
 }

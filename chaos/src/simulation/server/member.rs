@@ -6,8 +6,10 @@ use mongo_actors::bson::oid::ObjectId;
 use tokio::sync::Notify;
 
 use super::{
-    data::{Change, Data, Entry, Statement},
+    data::{Data, Entry, Statement},
+    documents::Change,
     stream::Cursor,
+    transactions::Transactions,
 };
 
 /// Milliseconds since the simulation began.
@@ -52,6 +54,8 @@ pub(super) struct Member {
     pub(super) log: Vec<Entry>,
     /// How many entries of the log a majority has: they are never lost.
     pub(super) committed: usize,
+    /// The log as it was each time before something of it was rolled back.
+    pub(super) abandoned: Vec<Vec<Entry>>,
     // What does not.
     pub(super) part: Part,
     pub(super) votes: Vec<usize>,
@@ -74,6 +78,7 @@ pub(super) struct Member {
     pub(super) process: ObjectId,
     pub(super) topology_counter: i64,
     pub(super) cursors: BTreeMap<i64, Cursor>,
+    pub(super) transactions: Transactions,
     /// Told whenever something changes that somebody may wait for.
     pub(super) changed: Rc<Notify>,
 }
@@ -86,6 +91,7 @@ impl Member {
             voted_for: None,
             log: Vec::new(),
             committed: 0,
+            abandoned: Vec::new(),
             part: Part::Secondary,
             votes: Vec::new(),
             primary: None,
@@ -103,6 +109,7 @@ impl Member {
             process: ObjectId::from_bytes([0; 12]),
             topology_counter: 0,
             cursors: BTreeMap::new(),
+            transactions: Transactions::default(),
             changed: Rc::default(),
         }
     }
@@ -116,6 +123,7 @@ impl Member {
         self.process = process;
         self.topology_counter = 0;
         self.cursors.clear();
+        self.transactions = Transactions::default();
         self.changed = Rc::default();
     }
 
@@ -156,6 +164,7 @@ impl Member {
 
     /// Entries that no majority has, and that the new primary does not have, are rolled back.
     pub(super) fn roll_back(&mut self, length: usize) {
+        self.abandoned.push(self.log.clone());
         self.log.truncate(length);
         self.data = self.stable.clone();
         for entry in &self.log[self.stable_length..] {

@@ -10,8 +10,10 @@ use mongo_actors::bson::oid::ObjectId;
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 
 use super::{
-    data::Change,
+    data::Entry,
+    documents::Change,
     member::{Member, Millis, Part, Word},
+    transactions::Transactions,
 };
 
 /// The name of the set.
@@ -35,6 +37,14 @@ pub enum Slip {
     ForgetsStatements,
     /// It acknowledges a write that no majority has.
     AcknowledgesTooEarly,
+    /// It commits the first half of a transaction.
+    CommitsInPart,
+    /// It does not know a transaction any more that it has committed.
+    ForgetsCommits,
+    /// Two transactions at once change the same document.
+    IgnoresConflicts,
+    /// A secondary is read from before it has come to the time that the reader has seen.
+    IgnoresClusterTimes,
 }
 
 /// The members, and the messages on their way between them.
@@ -159,6 +169,10 @@ impl Set {
                 self.hear(id, parcel, now);
             }
         }
+        let member = &mut self.members[id];
+        if member.transactions.expire(now) {
+            member.changed.notify_waiters();
+        }
         let member = &self.members[id];
         match member.part {
             Part::Primary => {
@@ -221,6 +235,18 @@ impl Set {
         self.count_votes(id);
     }
 
+    /// Has the member win an election.
+    #[cfg(test)]
+    pub(super) fn elect(&mut self, id: usize) {
+        self.boot(id);
+        let everybody = (0..self.members.len()).collect();
+        let member = &mut self.members[id];
+        member.term += 1;
+        member.part = Part::Candidate;
+        member.votes = everybody;
+        self.count_votes(id);
+    }
+
     fn tell_others(&mut self, id: usize, word: &Word) {
         for other in (0..self.members.len()).filter(|other| *other != id) {
             self.post(id, other, word.clone());
@@ -249,6 +275,9 @@ impl Set {
     /// Becomes, or stays, a secondary: of `primary`, if it is known.
     fn follow(&mut self, id: usize, primary: Option<usize>) {
         let member = &mut self.members[id];
+        if member.is_primary() {
+            member.transactions = Transactions::default();
+        }
         if member.part != Part::Secondary || member.primary != primary {
             member.part = Part::Secondary;
             member.primary = primary;
@@ -335,14 +364,7 @@ impl Set {
     }
 
     /// A secondary takes entries over, and gives up what contradicts them.
-    fn take(
-        &mut self,
-        id: usize,
-        start: usize,
-        behind: u64,
-        entries: Vec<super::data::Entry>,
-        committed: usize,
-    ) -> Word {
+    fn take(&mut self, id: usize, start: usize, behind: u64, entries: Vec<Entry>, committed: usize) -> Word {
         let member = &mut self.members[id];
         let fits = start <= member.log.len() && start.checked_sub(1).map_or(0, |last| member.log[last].term) == behind;
         if !fits {
@@ -360,6 +382,8 @@ impl Set {
                 }
             }
         }
+        // Somebody may wait for their time.
+        member.changed.notify_waiters();
         member.commit(committed.min(length));
         Word::Appended { matches: true, length }
     }

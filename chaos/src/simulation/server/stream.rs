@@ -4,10 +4,7 @@ use std::collections::VecDeque;
 
 use mongo_actors::bson::{Document, Timestamp, doc};
 
-use super::{
-    data::{Change, Entry},
-    member::Member,
-};
+use super::{data::Entry, documents::Change, member::Member};
 
 /// The seconds of the cluster time 0.
 const EPOCH: u32 = 1_700_000_000;
@@ -21,13 +18,27 @@ pub(super) fn time_of(timestamp: Timestamp) -> u64 {
     timestamp.time.saturating_sub(EPOCH).into()
 }
 
-/// The place behind everything until `time`.
-pub(super) fn token(time: u64) -> Document {
-    doc! { "_data": format!("{time:016x}") }
+/// A place in the log: behind so many events of the entry with this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    time: u64,
+    events: u32,
 }
 
-fn time_of_token(token: &Document) -> Option<u64> {
-    u64::from_str_radix(token.get_str("_data").ok()?, 16).ok()
+impl Place {
+    /// Behind everything until `time`.
+    pub(super) fn behind(time: u64) -> Self {
+        Self { time, events: u32::MAX }
+    }
+
+    pub(super) fn token(self) -> Document {
+        doc! { "_data": format!("{:016x}{:08x}", self.time, self.events) }
+    }
+
+    fn of_token(token: &Document) -> Option<Self> {
+        let (time, events) = token.get_str("_data").ok()?.split_at_checked(16)?;
+        Some(Self { time: u64::from_str_radix(time, 16).ok()?, events: u32::from_str_radix(events, 16).ok()? })
+    }
 }
 
 /// What a cursor has still to give.
@@ -37,10 +48,10 @@ pub(super) enum Cursor {
         namespace: String,
         rest: VecDeque<Document>,
     },
-    /// The committed inserts of a collection, behind a cluster time.
+    /// The committed inserts of a collection, behind a place in the log.
     Changes {
         namespace: String,
-        behind: u64,
+        behind: Place,
     },
 }
 
@@ -50,9 +61,9 @@ impl Cursor {
         let place = stage.get_document("resumeAfter").or_else(|_| stage.get_document("startAfter")).ok();
         let start = stage.get_timestamp("startAtOperationTime").ok();
         let behind = place
-            .and_then(time_of_token)
-            .or_else(|| start.map(|start| time_of(start).saturating_sub(1)))
-            .unwrap_or_else(|| member.committed_time());
+            .and_then(Place::of_token)
+            .or_else(|| start.map(|start| Place::behind(time_of(start).saturating_sub(1))))
+            .unwrap_or_else(|| Place::behind(member.committed_time()));
         Self::Changes { namespace, behind }
     }
 
@@ -67,20 +78,15 @@ impl Cursor {
         match self {
             Self::Documents { rest, .. } => (rest.drain(..size.min(rest.len())).collect(), None),
             Self::Changes { namespace, behind } => {
-                let mut events = Vec::new();
-                let mut reached = (*behind).max(member.committed_time());
-                let first = member.log[..member.committed].partition_point(|entry| entry.time <= *behind);
-                for entry in &member.log[first..member.committed] {
-                    if let Some(event) = event(namespace, entry) {
-                        events.push(event);
-                        if events.len() == size {
-                            reached = entry.time;
-                            break;
-                        }
-                    }
-                }
-                *behind = reached;
-                (events, Some(token(reached)))
+                let committed = &member.log[..member.committed];
+                let first = committed.partition_point(|entry| Place::behind(entry.time) <= *behind);
+                let all = committed[first..].iter().flat_map(|entry| events(namespace, entry));
+                let mut taken: Vec<_> = all.filter(|(place, _)| place > behind).take(size).collect();
+                *behind = match taken.last() {
+                    Some((place, _)) if taken.len() == size => *place,
+                    _ => (*behind).max(Place::behind(member.committed_time())),
+                };
+                (taken.drain(..).map(|(_, event)| event).collect(), Some(behind.token()))
             }
         }
     }
@@ -90,21 +96,52 @@ impl Cursor {
     }
 }
 
-/// The event of an entry, if it is an insert into this collection.
-fn event(watched: &str, entry: &Entry) -> Option<Document> {
-    let Change::Insert { namespace, document } = &entry.change else { return None };
-    let (db, coll) = namespace.split_once('.').filter(|_| namespace == watched)?;
-    Some(doc! {
-        "_id": token(entry.time),
-        "operationType": "insert",
-        "clusterTime": timestamp(entry.time),
-        "ns": { "db": db, "coll": coll },
-        "documentKey": { "_id": document.get("_id").cloned() },
-        "fullDocument": document.clone(),
-    })
+/// The events of an entry, which are its inserts into this collection.
+fn events(watched: &str, entry: &Entry) -> Vec<(Place, Document)> {
+    let inserted = entry.change.parts().iter().filter_map(|part| match part {
+        Change::Insert { namespace, document } if namespace == watched => Some(document),
+        _ => None,
+    });
+    let (db, coll) = watched.split_once('.').unwrap_or_default();
+    let event = |(number, document): (u32, &Document)| {
+        let place = Place { time: entry.time, events: number };
+        let event = doc! {
+            "_id": place.token(),
+            "operationType": "insert",
+            "clusterTime": timestamp(entry.time),
+            "ns": { "db": db, "coll": coll },
+            "documentKey": { "_id": document.get("_id").cloned() },
+            "fullDocument": document.clone(),
+        };
+        (place, event)
+    };
+    (1..).zip(inserted).map(event).collect()
 }
 
 /// The time before everything.
 pub(crate) fn start_of_time() -> Timestamp {
     timestamp(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_goes_on_in_the_middle_of_a_transaction() {
+        let mut member = Member::new(1);
+        let insert =
+            |namespace: &str, id: i32| Change::Insert { namespace: namespace.to_owned(), document: doc! { "_id": id } };
+        member.write(insert("a.b", 1), None);
+        member.write(Change::Transaction(vec![insert("a.b", 2), insert("a.c", 3), insert("a.b", 4)]), None);
+        member.commit(2);
+        let mut cursor = Cursor::changes("a.b".to_owned(), &doc! { "startAtOperationTime": start_of_time() }, &member);
+        let mut ids = Vec::new();
+        for _ in 0..4 {
+            let (batch, token) = cursor.take(1, &member);
+            ids.extend(batch.iter().filter_map(|event| event.get_document("documentKey").ok()?.get_i32("_id").ok()));
+            cursor = Cursor::changes("a.b".to_owned(), &doc! { "resumeAfter": token.unwrap() }, &member);
+        }
+        assert_eq!(ids, [1, 2, 4]);
+    }
 }

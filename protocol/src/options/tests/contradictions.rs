@@ -160,6 +160,11 @@ fn heartbeats_too_often() {
     assert!(parse("heartbeatFrequencyMS=500").is_ok());
     let in_code = ClientOptions::builder().heartbeat_frequency(Duration::ZERO).build();
     assert_eq!(configuration(in_code), ["heartbeatFrequencyMS"]);
+    let with_least = |least| ClientOptions::builder().min_heartbeat_frequency(Duration::from_millis(least));
+    let often = Duration::from_millis(50);
+    assert_eq!(with_least(50).heartbeat_frequency(often).build().unwrap().heartbeat_frequency, often);
+    assert_eq!(configuration(with_least(51).heartbeat_frequency(often).build()), ["heartbeatFrequencyMS"]);
+    assert_eq!(configuration(with_least(9).build()), ["min_heartbeat_frequency"]);
 }
 
 #[test]

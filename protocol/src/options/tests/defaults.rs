@@ -18,6 +18,7 @@ fn defaults() {
     assert_eq!(options.connect_timeout, Some(Duration::from_secs(20)));
     assert_eq!(options.server_selection_timeout, Duration::from_secs(30));
     assert_eq!(options.heartbeat_frequency, Duration::from_secs(10));
+    assert_eq!(options.min_heartbeat_frequency, Duration::from_millis(500));
     assert_eq!(options.local_threshold, Duration::from_millis(15));
     assert!(options.retry_reads && options.retry_writes && !options.overload_retargeting);
     assert_eq!(options.max_adaptive_retries, 2);

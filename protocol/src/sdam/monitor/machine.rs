@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    AwaitedHello, CheckError, CheckOutcome, HelloRequest, MIN_HEARTBEAT_FREQUENCY, MonitorSettings, RttEstimator,
-    SUPERSEDED_PATIENCE, after, probe::RttProbe,
+    AwaitedHello, CheckError, CheckOutcome, HelloRequest, MonitorSettings, RttEstimator, SUPERSEDED_PATIENCE, after,
+    probe::RttProbe,
 };
 use crate::{
     address::ServerAddress,
@@ -145,7 +145,7 @@ impl Monitor {
     }
 
     /// Someone needs to know now. Ignored while a check is going on; otherwise the next check comes at once, or
-    /// [`MIN_HEARTBEAT_FREQUENCY`] after the previous one.
+    /// [`MonitorSettings::min_heartbeat_frequency`] after the previous one.
     pub fn check_requested(&mut self, now: Instant) {
         if let State::Sleeping { earliest, until } = self.state {
             self.state = State::Sleeping { earliest, until: until.min(earliest.max(now)) };
@@ -333,7 +333,7 @@ impl Monitor {
 
     fn sleep(&mut self, now: Instant) {
         let until = now + self.settings.heartbeat_frequency;
-        self.state = State::Sleeping { earliest: now + MIN_HEARTBEAT_FREQUENCY, until };
+        self.state = State::Sleeping { earliest: now + self.settings.min_heartbeat_frequency, until };
     }
 
     fn close_connection(&mut self) {

@@ -25,9 +25,6 @@ pub use self::{
 use super::{ServerDescription, TopologyVersion};
 pub use crate::options::ServerMonitoringMode;
 
-/// A check requested while the monitor sleeps comes at the earliest this long after the previous one.
-pub const MIN_HEARTBEAT_FREQUENCY: Duration = Duration::from_millis(500);
-
 /// How long a server whose place as primary was taken may take to show that it still answers.
 pub const SUPERSEDED_PATIENCE: Duration = Duration::from_millis(250);
 

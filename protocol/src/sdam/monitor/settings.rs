@@ -16,6 +16,8 @@ pub struct MonitorSettings {
     pub function_as_a_service: bool,
     /// The interval between checks, and the longest silence of a streaming server. Default 10 s.
     pub heartbeat_frequency: Duration,
+    /// How long after a check the next one comes at the earliest when one is asked for. Default 500 ms.
+    pub min_heartbeat_frequency: Duration,
     /// Limit for connecting and for each reply; none for no limit. Default 20 s.
     pub connect_timeout: Option<Duration>,
     /// Say `hello` from the beginning, as a declared server API version demands; else begin with its legacy form.
@@ -28,6 +30,7 @@ impl Default for MonitorSettings {
             mode: ServerMonitoringMode::Auto,
             function_as_a_service: false,
             heartbeat_frequency: Duration::from_secs(10),
+            min_heartbeat_frequency: Duration::from_millis(500),
             connect_timeout: Some(Duration::from_secs(20)),
             always_hello: false,
         }
@@ -41,6 +44,7 @@ impl MonitorSettings {
             mode: options.server_monitoring_mode,
             function_as_a_service,
             heartbeat_frequency: options.heartbeat_frequency,
+            min_heartbeat_frequency: options.min_heartbeat_frequency,
             connect_timeout: options.connect_timeout,
             always_hello: options.server_api.is_some(),
         }
@@ -57,6 +61,7 @@ impl MonitorSettings {
 
     pub(super) fn within_reason(mut self) -> Self {
         self.heartbeat_frequency = self.heartbeat_frequency.min(LONGEST);
+        self.min_heartbeat_frequency = self.min_heartbeat_frequency.min(LONGEST);
         self.connect_timeout = self.connect_timeout.map(|timeout| timeout.min(LONGEST));
         self
     }

@@ -232,6 +232,17 @@ fn a_requested_check_keeps_the_least_distance() {
 }
 
 #[test]
+fn the_least_distance_can_be_chosen() {
+    let mut driven = started(MonitorSettings { min_heartbeat_frequency: 50 * MS, ..polling() });
+    driven.answer(false, MS, false);
+    driven.now += 20 * MS;
+    driven.monitor.check_requested(driven.now);
+    assert!(driven.actions().is_empty());
+    assert_eq!(driven.left(), Some(30 * MS));
+    assert_eq!(driven.pass(30 * MS).len(), 2);
+}
+
+#[test]
 fn a_cancelled_check_closes_its_connection_and_is_not_reported() {
     let mut driven = started(MonitorSettings::default());
     driven.answer(true, MS, false);

@@ -1,7 +1,7 @@
 //! Lending deployments: a test has its servers for itself, and leaves them as it found them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,6 +18,8 @@ const MOST: usize = 4;
 struct Instance {
     servers: Servers,
     internal: Client,
+    /// Collections that the runner made without options, and that nobody has changed but for their documents.
+    plain: Mutex<HashSet<String>>,
 }
 
 #[derive(Default)]
@@ -69,7 +71,7 @@ fn start(group: Group) -> Outcome<Instance> {
         let servers = Servers::start(group).await?;
         let built = Client::builder().uri(servers.plain_uri()).write_concern(WriteConcern::majority()).build();
         let internal = built.map_err(|error| failure!("the runner's own client: {error}"))?;
-        Ok(Instance { servers, internal })
+        Ok(Instance { servers, internal, plain: Mutex::default() })
     })
 }
 
@@ -85,6 +87,27 @@ impl Deployment {
     /// A client of the runner's own, which writes with majority.
     pub(crate) fn internal(&self) -> &Client {
         &self.instance.internal
+    }
+
+    /// Whether there is a collection with this full name that is as one is that an insertion makes, but for its documents.
+    pub(crate) fn has_plain_collection(&self, name: &str) -> bool {
+        self.plain().contains(name)
+    }
+
+    pub(crate) fn remember_plain_collection(&self, name: String) {
+        self.plain().insert(name);
+    }
+
+    pub(crate) fn forget_plain_collection(&self, name: &str) {
+        self.plain().remove(name);
+    }
+
+    pub(crate) fn forget_plain_collections(&self) {
+        self.plain().clear();
+    }
+
+    fn plain(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.instance.plain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection string that clients of a test get, for one router or several.

@@ -1,12 +1,17 @@
 //! Starting servers, and the addresses under which they are reached.
 
+use std::time::Duration;
+
 use bson::{Document, doc};
-use mongo_actors_testkit::{LoadBalancerProxy, MongosProxy, ReplicaSet, Secantus, Standalone};
+use mongo_actors_testkit::{LoadBalancerProxy, MongosProxy, ReplicaSet, ReplicaSetBuilder, Secantus, Standalone};
 
 use crate::unified::{
     failure::{Failure, Outcome, failure},
     schema::TopologyName,
 };
+
+/// That of servers as they come.
+const ELECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Servers that are started together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,21 +61,29 @@ fn broken(error: mongo_actors_testkit::Error) -> Failure {
     failure!("the servers of the test: {error}")
 }
 
+/// No test kills a member, so majorities need not wait for disks; nor is a member to be elected because another is slow,
+/// which takes its fail points out of a test.
+fn quick_and_steady(builder: ReplicaSetBuilder) -> ReplicaSetBuilder {
+    builder.journals_majority(false).election_timeout(ELECTION_TIMEOUT).setting("heartbeatIntervalMillis", 2_000)
+}
+
 impl Servers {
     pub(super) async fn start(group: Group) -> Outcome<Self> {
         match group {
             Group::Standalone => Standalone::start().await.map(Box::new).map(Self::Standalone).map_err(broken),
-            Group::ReplicaSet => Self::fronted(ReplicaSet::builder(3)).await,
+            Group::ReplicaSet => Self::fronted(quick_and_steady(ReplicaSet::builder(3))).await,
             Group::SecureStandalone => {
                 let server = Standalone::builder().auth("user", "secret").start().await;
                 server.map(Box::new).map(Self::Standalone).map_err(broken)
             }
             Group::Secantus => Self::fronted_secantus().await,
-            Group::SecureReplicaSet => Self::fronted(ReplicaSet::builder(1).auth("user", "secret")).await,
+            Group::SecureReplicaSet => {
+                Self::fronted(quick_and_steady(ReplicaSet::builder(1)).auth("user", "secret")).await
+            }
         }
     }
 
-    async fn fronted(builder: mongo_actors_testkit::ReplicaSetBuilder) -> Outcome<Self> {
+    async fn fronted(builder: ReplicaSetBuilder) -> Outcome<Self> {
         let start = async {
             let set = builder.start().await?;
             let routers = [MongosProxy::start(&set).await?, MongosProxy::start(&set).await?];

@@ -14,6 +14,8 @@ use crate::unified::{
 };
 
 const MAX_LOG_DOCUMENT_LEN: usize = 10_000;
+const HEARTBEAT_FREQUENCY_MS: i32 = 50;
+const MIN_HEARTBEAT_FREQUENCY: Duration = Duration::from_millis(50);
 
 /// A client, and what it published.
 pub(crate) struct ClientEntity {
@@ -24,19 +26,20 @@ pub(crate) struct ClientEntity {
 }
 
 impl ClientEntity {
-    /// Makes a client. When its servers are to be `faulty` it looks at them more often, so that it finds them again
-    /// sooner.
+    /// Makes a client. It looks at its servers more often when they are to be `faulty`, and sooner when it needs one, so
+    /// that it does not wait long for those that a test has made unknown to it.
     pub(super) async fn create(entity: &schema::ClientEntity, deployment: &Deployment, faulty: bool) -> Outcome<Self> {
         refuse_what_is_missing(entity)?;
         let options = entity.uri_options.clone().unwrap_or_default().0;
         let mut uri_options = resolved(&options)?;
         if faulty && !uri_options.contains_key("heartbeatFrequencyMS") {
-            uri_options.insert("heartbeatFrequencyMS", 500);
+            uri_options.insert("heartbeatFrequencyMS", HEARTBEAT_FREQUENCY_MS);
         }
         let uri = with_options(&deployment.uri(entity.use_multiple_mongoses), &uri_options)?;
         let observer = Arc::new(Observer::new(policy(entity)));
         let mut builder = Client::builder()
             .uri(&uri)
+            .min_heartbeat_frequency(MIN_HEARTBEAT_FREQUENCY)
             .command_listener(observer.clone())
             .pool_listener(observer.clone())
             .heartbeat_listener(observer.clone())
