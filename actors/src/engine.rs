@@ -252,14 +252,18 @@ impl Engine {
 
     fn send(&self, operation: Box<Operation>, prepare: impl FnOnce(&mut Ticket)) -> Pending {
         let backstop = operation.deadline.map(|deadline| tokio::time::sleep_until((deadline + BACKSTOP).into()));
-        #[cfg(feature = "chaos")]
-        let command = operation.request.name.clone();
-        let (mut ticket, answer) = Ticket::new(operation, &self.shared);
-        prepare(&mut ticket);
-        let pending = Pending::new(answer, self.shared.clone(), backstop);
         // Before the ticket is on its way: a fault may have it answered at once.
         #[cfg(feature = "chaos")]
-        let pending = pending.record(&command);
+        let recorded = self.shared.registry.chaos.began(&operation.request.name);
+        let (mut ticket, answer) = Ticket::new(operation, &self.shared);
+        prepare(&mut ticket);
+        let pending = Pending::new(
+            answer,
+            self.shared.clone(),
+            backstop,
+            #[cfg(feature = "chaos")]
+            recorded,
+        );
         self.dispatch(ticket);
         pending
     }

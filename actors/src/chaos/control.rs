@@ -106,6 +106,7 @@ impl ChaosControl {
     pub fn partition(&self, server: &ServerAddress) {
         tracing::warn!(target: "mongo_actors::chaos", %server, "a server is cut off");
         self.0.registry.chaos.partition(server.to_string());
+        self.0.registry.rouse();
     }
 
     /// Lets a server be reached again.

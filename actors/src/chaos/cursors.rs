@@ -46,6 +46,7 @@ impl Drop for BoundCursor {
 
 impl Chaos {
     /// A server has replied to a command.
+    #[inline]
     pub(crate) fn replied(
         &self,
         server: &Arc<ServerAddress>,
@@ -53,6 +54,9 @@ impl Chaos {
         envelope: &Envelope<'_>,
         reply: &RawDocument,
     ) {
+        if !self.is_active() {
+            return;
+        }
         self.with_cursors(|cursors, recording| {
             let news = CursorNews::read(&request.name, &request.body, envelope, reply);
             news.opened.into_iter().for_each(|id| cursors.opened(server, id, recording));

@@ -4,13 +4,12 @@ use std::{
     collections::HashSet,
     fmt, io,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use futures_util::task::AtomicWaker;
 use mongo_actors_protocol::{
     address::ServerAddress,
     chaos::{
@@ -28,6 +27,7 @@ use super::{
 use crate::{
     net::BoxedTransport,
     runtime::{ActorPath, Outlet, Role, SupervisionEvent, clock},
+    ticket::Answer,
 };
 
 /// The faults of one client. Cheap to clone.
@@ -51,8 +51,6 @@ struct Faults {
     /// Servers that cannot be reached.
     partitioned: HashSet<String>,
     armings: u64,
-    /// How to have each open transport look whether its server can still be reached.
-    transports: Vec<Weak<AtomicWaker>>,
 }
 
 /// A plan in force.
@@ -146,22 +144,9 @@ impl Chaos {
         });
     }
 
+    /// Whoever waits for a server is to be woken after this.
     pub(super) fn partition(&self, server: String) {
-        let transports = self.change(|faults| {
-            faults.partitioned.insert(server);
-            faults.transports.retain(|transport| transport.strong_count() > 0);
-            faults.transports.clone()
-        });
-        transports.iter().filter_map(Weak::upgrade).for_each(|transport| transport.wake());
-    }
-
-    /// A transport is opened. Whoever waits on it registers with the answer.
-    pub(super) fn open(&self) -> Arc<AtomicWaker> {
-        let waker = Arc::new(AtomicWaker::new());
-        let transports = &mut self.faults().transports;
-        transports.retain(|transport| transport.strong_count() > 0);
-        transports.push(Arc::downgrade(&waker));
-        waker
+        self.change(|faults| faults.partitioned.insert(server));
     }
 
     pub(super) fn heal(&self, server: &str) {
@@ -243,10 +228,8 @@ impl Chaos {
         }
     }
 
+    #[cold]
     fn record<T>(&self, record: impl FnOnce(&mut Recording, Duration) -> T) -> Option<(u64, T)> {
-        if !self.is_active() {
-            return None;
-        }
         let mut faults = self.faults();
         let arming = faults.arming.as_mut()?;
         let at = clock::now() - arming.since;
@@ -254,22 +237,29 @@ impl Chaos {
     }
 
     /// An attempt at an operation begins.
+    #[inline]
     pub(crate) fn began(&self, command: &str) -> Option<RecordedAttempt> {
+        if !self.is_active() {
+            return None;
+        }
         let (arming, attempt) = self.record(|recording, at| recording.began(command, at))?;
         Some(RecordedAttempt(Box::new(Began { chaos: self.clone(), arming, attempt, end: End::Cancelled })))
     }
 
     /// Something was taken that is to be given back.
+    #[inline]
     pub(crate) fn took(&self, resource: Resource) -> Option<Taken> {
+        if !self.is_active() {
+            return None;
+        }
         let (arming, ()) = self.record(|recording, _| recording.took(resource))?;
         Some(Taken(Box::new(Took { chaos: self.clone(), arming, resource })))
     }
 
     /// Takes note of cursors, if a plan is in force.
+    #[cold]
     pub(super) fn with_cursors(&self, note: impl FnOnce(&mut OpenCursors, &mut Recording)) {
-        if self.is_active()
-            && let Some(arming) = &mut self.faults().arming
-        {
+        if let Some(arming) = &mut self.faults().arming {
             note(&mut arming.cursors, &mut arming.recording);
         }
     }
@@ -303,8 +293,14 @@ struct Began {
 }
 
 impl RecordedAttempt {
-    pub(crate) fn ended(mut self, end: End) {
-        self.0.end = end;
+    /// With this answer; none if whoever had it is gone without one.
+    #[cold]
+    pub(crate) fn ended(mut self, answer: Option<&Answer>) {
+        self.0.end = match answer {
+            Some(Ok(_)) => End::Succeeded,
+            Some(Err(_)) => End::Failed,
+            None => End::Lost,
+        };
     }
 }
 

@@ -273,7 +273,14 @@ impl Handler<ConnectionEstablished> for ConnectionPoolActor {
         }
         if let Some(connection) = self.connections.get_mut(&id) {
             let shared = self.plan.shared.clone();
-            connection.ready = Some(Arc::new(PooledConnection { shared, info, actor, pool: ctx.address() }));
+            connection.ready = Some(Arc::new(PooledConnection {
+                shared,
+                info,
+                actor,
+                pool: ctx.address(),
+                #[cfg(feature = "chaos")]
+                _taken: None,
+            }));
         }
         self.tell(ctx, |pool| pool.connection_established(clock::now(), id));
     }

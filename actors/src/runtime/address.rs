@@ -25,6 +25,12 @@ impl Mail {
         self.taken.store(self.taken.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
     }
 
+    /// How many were taken out.
+    #[cfg(feature = "chaos")]
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
         let taken = self.taken.load(Ordering::Acquire);

@@ -75,8 +75,6 @@ enum Answer {
 struct Seam {
     site: Site,
     killed: bool,
-    /// How many messages have come.
-    handled: u32,
 }
 
 impl<A: SupervisedActor> Context<A> {
@@ -97,7 +95,7 @@ impl<A: SupervisedActor> Context<A> {
             finished: false,
             answer: Answer::NotAsked,
             #[cfg(feature = "chaos")]
-            seam: Seam { site, killed: false, handled: 0 },
+            seam: Seam { site, killed: false },
         }
     }
 
@@ -188,10 +186,6 @@ impl<A: SupervisedActor> Context<A> {
 
     fn count_message(&mut self) {
         self.mail.note_taken();
-        #[cfg(feature = "chaos")]
-        {
-            self.seam.handled = self.seam.handled.wrapping_add(1);
-        }
         self.handled_this_turn += 1;
         if self.handled_this_turn == MESSAGES_PER_TURN {
             // Tokio runs its driver before a task that yields this way: timers and sockets are looked at.
@@ -215,53 +209,55 @@ impl<A: SupervisedActor> Context<A> {
         self.seam.killed
     }
 
+    /// Whether messages just pass the seam. Everything else is off the straight way.
     #[inline]
+    fn is_calm(&self) -> bool {
+        self.seam.site.chaos.is_idle()
+    }
+
     fn fault<M>(&self, moment: Moment) -> Option<MessageFault> {
         let Site { chaos, path, role } = &self.seam.site;
-        if chaos.is_idle() {
-            return None;
-        }
         chaos.at_message(*role, path, std::any::type_name::<M>(), moment)
     }
 
-    /// The parcel, if it is still to be handled now.
-    #[inline]
-    fn passes_seam<M>(&mut self, parcel: Parcel<M>) -> Option<Parcel<M>>
+    /// What is due before the message happens to it, or to the actor. Says whether it is still to be handled now.
+    #[cold]
+    fn enter_seam<M>(&mut self, parcel: &mut Parcel<M>) -> bool
     where
         A: Handler<M>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        let Some(fault) = self.fault::<M>(Moment::Before) else { return Some(parcel) };
-        self.befall(parcel, fault);
-        None
-    }
-
-    /// Something happens to the message, or to the actor before it.
-    fn befall<M>(&mut self, parcel: Parcel<M>, fault: MessageFault)
-    where
-        A: Handler<M>,
-        M: Message + Send + 'static,
-        M::Result: Send,
-    {
+        let Some(fault) = self.fault::<M>(Moment::Before) else { return true };
+        let parcel = parcel.take();
         match fault {
             MessageFault::Drop => {}
-            MessageFault::Delay(delay) => self.hold(parcel, delay, u32::MAX),
+            MessageFault::Delay(delay) => self.hold(parcel, delay, usize::MAX),
             MessageFault::Reorder => self.hold(parcel, REORDERED_WITHIN, 1),
             MessageFault::Stall => self.parts.wait(Stall(Some(parcel))),
             fault => self.suffer(fault),
         }
+        false
     }
 
-    #[inline]
-    fn leaves_seam<M>(&mut self) {
+    /// What is due after the message happens to the actor.
+    #[cold]
+    fn leave_seam<M>(&mut self) {
         if let Some(fault) = self.fault::<M>(Moment::After) {
             self.suffer(fault);
         }
     }
 
+    /// What the actor was struck with happens to it.
+    #[cold]
+    pub(super) fn suffer_strike(&mut self) {
+        if let Some(fault) = self.vital.take_strike() {
+            self.suffer(fault);
+        }
+    }
+
     /// Something happens to the actor.
-    pub(super) fn suffer(&mut self, fault: MessageFault) {
+    fn suffer(&mut self, fault: MessageFault) {
         match fault {
             MessageFault::Panic => std::panic::panic_any(crate::chaos::ORDERED_PANIC),
             MessageFault::Stop => self.parts.stop(),
@@ -276,25 +272,25 @@ impl<A: SupervisedActor> Context<A> {
     }
 
     /// Handles the parcel later: after this time, or as soon as so many other messages were handled.
-    fn hold<M>(&mut self, parcel: Parcel<M>, time: Duration, messages: u32)
+    fn hold<M>(&mut self, parcel: Parcel<M>, time: Duration, messages: usize)
     where
         A: Handler<M>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        let (time, since) = (Box::pin(tokio::time::sleep(time)), self.seam.handled);
-        self.parts.spawn(Held { parcel: Some(parcel), time, since, messages });
+        let (time, since) = (Box::pin(tokio::time::sleep(time)), self.mail.taken());
+        self.parts.spawn(Held { parcel, time, since, messages });
     }
 }
 
 /// A message that is late.
 #[cfg(feature = "chaos")]
 struct Held<M: Message> {
-    parcel: Option<Parcel<M>>,
+    parcel: Parcel<M>,
     time: Pin<Box<tokio::time::Sleep>>,
-    /// How many messages the actor had handled when this one came.
-    since: u32,
-    messages: u32,
+    /// How many messages the actor had taken when this one came.
+    since: usize,
+    messages: usize,
 }
 
 #[cfg(feature = "chaos")]
@@ -310,13 +306,11 @@ where
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, actor: &mut A, ctx: &mut Context<A>, cx: &mut task::Context<'_>) -> Poll<()> {
-        let overtaken = ctx.seam.handled.wrapping_sub(self.since) >= self.messages;
+        let overtaken = ctx.mail.taken().wrapping_sub(self.since) >= self.messages;
         if !overtaken && self.time.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
-        if let Some(parcel) = self.parcel.take() {
-            parcel.open(actor, ctx);
-        }
+        self.parcel.open(actor, ctx);
         Poll::Ready(())
     }
 }
@@ -453,26 +447,34 @@ where
     M::Result: Send,
 {
     fn handle(&mut self, actor: &mut A, ctx: &mut Context<A>) {
-        let parcel = Self { message: self.message.take(), reply: self.reply.take() };
         ctx.count_message();
         #[cfg(feature = "chaos")]
-        let Some(parcel) = ctx.passes_seam(parcel) else { return };
-        parcel.open(actor, ctx);
+        if !ctx.is_calm() && !ctx.enter_seam(self) {
+            return;
+        }
+        self.open(actor, ctx);
     }
 }
 
 impl<M: Message> Parcel<M> {
-    fn open<A>(self, actor: &mut A, ctx: &mut Context<A>)
+    #[cfg(feature = "chaos")]
+    fn take(&mut self) -> Self {
+        Self { message: self.message.take(), reply: self.reply.take() }
+    }
+
+    fn open<A>(&mut self, actor: &mut A, ctx: &mut Context<A>)
     where
         A: SupervisedActor + Handler<M>,
         M: Send + 'static,
         M::Result: Send,
     {
-        let Some(message) = self.message else { return };
+        let Some(message) = self.message.take() else { return };
         let result = actor.handle(message, ctx);
-        result.handle(ctx, self.reply);
+        result.handle(ctx, self.reply.take());
         ctx.vital.note_in_flight(actor.in_flight());
         #[cfg(feature = "chaos")]
-        ctx.leaves_seam::<M>();
+        if !ctx.is_calm() {
+            ctx.leave_seam::<M>();
+        }
     }
 }

@@ -172,6 +172,12 @@ impl Registry {
         struck.iter().map(|(_, vital)| vital.strike(fault)).count()
     }
 
+    /// Has each actor look at what it waits for.
+    #[cfg(feature = "chaos")]
+    pub(crate) fn rouse(&self) {
+        self.for_each(|_, vital| vital.wake());
+    }
+
     /// Calls `look` with each live actor and its signs of life. It must not look at the registry.
     pub(super) fn for_each(&self, mut look: impl FnMut(&ActorPath, &Vital)) {
         #[cfg(feature = "simulation")]

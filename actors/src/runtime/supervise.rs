@@ -161,12 +161,9 @@ impl<A: SupervisedActor> Future for Supervise<A> {
             if this.timer.poll(this.actor.ctx().deadline(), cx).is_ready() {
                 this.actor.ctx().announce_deadline();
             }
-            let turn = this.take_turn(cx);
-            #[cfg(feature = "chaos")]
-            if this.actor.ctx().is_killed() {
-                return Poll::Ready(());
-            }
-            let death = match (turn, this.actor.ctx().take_crash()) {
+            let death = match (this.take_turn(cx), this.actor.ctx().take_crash()) {
+                #[cfg(feature = "chaos")]
+                (Ok(Poll::Ready(())), _) if this.actor.ctx().is_killed() => return Poll::Ready(()),
                 (Err(death), _) | (Ok(_), Some(death)) => death,
                 (Ok(Poll::Ready(())), None) if this.actor.ctx().is_finished() => return this.end(Death::Normal),
                 (Ok(Poll::Ready(())), None) => Death::Stopped,
@@ -206,14 +203,14 @@ impl<A: SupervisedActor> Supervise<A> {
             }
         }
         #[cfg(feature = "chaos")]
-        let strike = vital.take_strike();
-        let turn = catch_unwind(AssertUnwindSafe(|| {
-            #[cfg(feature = "chaos")]
-            if let Some(fault) = strike {
-                self.actor.ctx().suffer(fault);
+        if vital.is_struck() {
+            let struck = catch_unwind(AssertUnwindSafe(|| context.suffer_strike()));
+            if struck.is_err() || context.is_killed() {
+                vital.end_turn();
+                return struck.map(Poll::Ready).map_err(|payload| Death::from_panic(&*payload));
             }
-            Pin::new(&mut self.actor).poll(cx)
-        }));
+        }
+        let turn = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.actor).poll(cx)));
         vital.end_turn();
         if question == Question::AreYouThere && self.actor.ctx().take_answer() {
             vital.answer();

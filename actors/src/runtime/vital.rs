@@ -118,14 +118,18 @@ impl Vital {
     }
 
     #[cfg(feature = "chaos")]
+    #[inline]
+    pub(super) fn is_struck(&self) -> bool {
+        self.struck.load(Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "chaos")]
     pub(super) fn take_strike(&self) -> Option<mongo_actors_protocol::chaos::MessageFault> {
-        if !self.struck.load(Ordering::Relaxed) || !self.struck.swap(false, Ordering::Acquire) {
-            return None;
-        }
+        self.struck.swap(false, Ordering::Acquire);
         self.strike.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
 
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         if let Some((_, waker)) = self.body.get() {
             waker.wake_by_ref();
         }

@@ -77,33 +77,18 @@ pub struct Pending {
 pub struct Unanswered;
 
 impl Pending {
-    pub(crate) fn new(answer: oneshot::Receiver<Answer>, shared: Arc<Shared>, backstop: Option<Sleep>) -> Self {
+    pub(crate) fn new(
+        answer: oneshot::Receiver<Answer>,
+        shared: Arc<Shared>,
+        backstop: Option<Sleep>,
+        #[cfg(feature = "chaos")] recorded: Option<crate::chaos::RecordedAttempt>,
+    ) -> Self {
         Self {
             answer,
             shared,
             backstop: backstop.map(Box::pin),
             #[cfg(feature = "chaos")]
-            recorded: None,
-        }
-    }
-}
-
-#[cfg(feature = "chaos")]
-impl Pending {
-    /// Has the recording, if there is one, know of the attempt.
-    pub(crate) fn record(mut self, command: &str) -> Self {
-        self.recorded = self.shared.registry.chaos.began(command);
-        self
-    }
-
-    fn note_end(&mut self, answer: Option<&Answer>) {
-        use mongo_actors_protocol::chaos::End;
-        if let Some(recorded) = self.recorded.take() {
-            recorded.ended(match answer {
-                Some(Ok(_)) => End::Succeeded,
-                Some(Err(_)) => End::Failed,
-                None => End::Lost,
-            });
+            recorded,
         }
     }
 }
@@ -117,7 +102,9 @@ impl Future for Pending {
                 setback.tell_of_closing(&self.shared);
             }
             #[cfg(feature = "chaos")]
-            self.note_end(answer.as_ref().ok());
+            if let Some(recorded) = self.recorded.take() {
+                recorded.ended(answer.as_ref().ok());
+            }
             return Poll::Ready(answer.map_err(|_| Unanswered));
         }
         match &mut self.backstop {

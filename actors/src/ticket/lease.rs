@@ -59,6 +59,23 @@ pub(crate) struct PooledConnection {
     pub(crate) info: Arc<ConnectionInfo>,
     pub(crate) actor: Address<ConnectionActor>,
     pub(crate) pool: Address<ConnectionPoolActor>,
+    /// That it was taken, in the recording: here, so that a lease is not larger for it.
+    #[cfg(feature = "chaos")]
+    pub(crate) _taken: Option<crate::chaos::Taken>,
+}
+
+#[cfg(feature = "chaos")]
+impl PooledConnection {
+    /// The same for one lease, which a recording, if there is one, knows of as long as this is kept.
+    fn recorded(self: Arc<Self>) -> Arc<Self> {
+        let taken = self.shared.registry.chaos.took(mongo_actors_protocol::chaos::Resource::Connection);
+        if taken.is_none() {
+            return self;
+        }
+        let Self { shared, info, actor, pool, .. } = &*self;
+        let (shared, info, actor, pool) = (shared.clone(), info.clone(), actor.clone(), pool.clone());
+        Arc::new(Self { shared, info, actor, pool, _taken: taken })
+    }
 }
 
 /// The right to use one connection. Dropping it checks the connection in.
@@ -68,20 +85,13 @@ pub struct Lease {
     purpose: Purpose,
     /// The server goes on sending batches of a cursor by itself.
     streaming: bool,
-    #[cfg(feature = "chaos")]
-    _taken: Option<crate::chaos::Taken>,
 }
 
 impl Lease {
     pub(crate) fn new(connection: Arc<PooledConnection>) -> Self {
-        Self {
-            #[cfg(feature = "chaos")]
-            _taken: connection.shared.registry.chaos.took(mongo_actors_protocol::chaos::Resource::Connection),
-            connection,
-            condition: CheckIn::Reusable,
-            purpose: Purpose::Operation,
-            streaming: false,
-        }
+        #[cfg(feature = "chaos")]
+        let connection = connection.recorded();
+        Self { connection, condition: CheckIn::Reusable, purpose: Purpose::Operation, streaming: false }
     }
 
     /// What is known of the connection.

@@ -1,5 +1,7 @@
 //! A server session in somebody's hands.
 
+use std::{fmt, sync::Arc};
+
 use mongo_actors_protocol::session::ServerSession;
 
 use crate::{
@@ -12,42 +14,54 @@ use crate::{
 pub struct HeldSession {
     session: Option<ServerSession>,
     home: SessionHome,
-    #[cfg(feature = "chaos")]
-    _taken: Option<crate::chaos::Taken>,
 }
 
 /// Where sessions return to. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct SessionHome {
-    pool: std::sync::Arc<Address<SessionPoolActor>>,
+pub(crate) struct SessionHome(Arc<Home>);
+
+struct Home {
+    pool: Address<SessionPoolActor>,
     #[cfg(feature = "chaos")]
     chaos: crate::chaos::Chaos,
+    /// That the session was taken, in the recording: here, so that a session is not larger for it.
+    #[cfg(feature = "chaos")]
+    _taken: Option<crate::chaos::Taken>,
 }
 
-impl std::fmt::Debug for SessionHome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for SessionHome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionHome")
     }
 }
 
 impl SessionHome {
     pub(crate) fn new(pool: Address<SessionPoolActor>, #[cfg(feature = "chaos")] chaos: crate::chaos::Chaos) -> Self {
-        Self {
-            pool: pool.into(),
+        Self(Arc::new(Home {
+            pool,
             #[cfg(feature = "chaos")]
             chaos,
+            #[cfg(feature = "chaos")]
+            _taken: None,
+        }))
+    }
+
+    /// The same for one session, which a recording, if there is one, knows of as long as this is kept.
+    #[cfg(feature = "chaos")]
+    fn recorded(self) -> Self {
+        let Home { pool, chaos, .. } = &*self.0;
+        match chaos.took(mongo_actors_protocol::chaos::Resource::Session) {
+            None => self,
+            taken => Self(Arc::new(Home { pool: pool.clone(), chaos: chaos.clone(), _taken: taken })),
         }
     }
 }
 
 impl HeldSession {
     pub(crate) fn new(session: ServerSession, home: SessionHome) -> Self {
-        Self {
-            session: Some(session),
-            #[cfg(feature = "chaos")]
-            _taken: home.chaos.took(mongo_actors_protocol::chaos::Resource::Session),
-            home,
-        }
+        #[cfg(feature = "chaos")]
+        let home = home.recorded();
+        Self { session: Some(session), home }
     }
 
     /// The session, which leaves its holder until it is put back.
@@ -76,7 +90,7 @@ const HELD: &str = "the session leaves only when the holder is dropped";
 impl Drop for HeldSession {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            self.home.pool.do_send(ReturnSession(session));
+            self.home.0.pool.do_send(ReturnSession(session));
         }
     }
 }

@@ -286,6 +286,24 @@ async fn a_server_can_be_cut_off_and_reached_again() {
     engine.close(None).await;
 }
 
+/// Nothing else would wake them within a minute.
+#[tokio::test]
+async fn whoever_waits_for_a_server_learns_at_once_that_it_is_cut_off() {
+    for mode in ["stream", "poll"] {
+        let uri = set().await.uri();
+        let engine = crate::engine(&format!("{uri}&heartbeatFrequencyMS=60000&serverMonitoringMode={mode}"));
+        persist(&engine, ping()).await;
+        let server = engine.description().known_servers().next().unwrap().address.clone();
+        assert_eq!(actors(&engine, Role::Connection).len(), 1);
+        engine.chaos().partition(&server);
+        eventually("the idle connection is closed", || actors(&engine, Role::Connection).is_empty()).await;
+        if mode == "stream" {
+            eventually("the monitor knows", || engine.description().known_servers().next().is_none()).await;
+        }
+        engine.close(None).await;
+    }
+}
+
 #[tokio::test]
 async fn a_plan_ends_with_its_guard_and_by_the_kill_switch() {
     let Subject { engine, .. } = subject().await;
