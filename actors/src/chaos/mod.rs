@@ -17,7 +17,10 @@ pub use control::{ArmError, Armed, ChaosControl};
 pub use orders::{FaultOrder, Firings};
 
 /// What a panic says that a plan or a command has ordered: its payload, for a panic hook that leaves such panics out.
-pub const ORDERED_PANIC: &str = "a fault that was ordered";
+pub const ORDERED_PANIC: &str = ORDERED;
+
+/// What every failure says that was ordered.
+const ORDERED: &str = "a fault that was ordered";
 
 pub(crate) use cursors::BoundCursor;
 pub(crate) use state::{Chaos, RecordedAttempt, Taken};

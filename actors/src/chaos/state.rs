@@ -19,6 +19,7 @@ use mongo_actors_protocol::{
 };
 
 use super::{
+    ORDERED,
     classes::class_of,
     cursors::OpenCursors,
     orders::{FaultOrder, Firings, Orders},
@@ -162,7 +163,7 @@ impl Chaos {
     /// Whether a connection to this server can be made.
     pub(crate) fn check_route(&self, server: &ServerAddress) -> io::Result<()> {
         match self.is_partitioned(&server.to_string()) {
-            true => Err(io::Error::new(io::ErrorKind::HostUnreachable, "a fault that was ordered")),
+            true => Err(io::Error::new(io::ErrorKind::HostUnreachable, ORDERED)),
             false => Ok(()),
         }
     }

@@ -14,7 +14,7 @@ use tokio::{
     time::Sleep,
 };
 
-use super::state::Chaos;
+use super::{ORDERED, state::Chaos};
 use crate::net::BoxedTransport;
 
 /// The bytes before a message's body: its header, its flags, and the kind of its first section.
@@ -58,7 +58,7 @@ impl Fate {
 
     fn break_with(&mut self, kind: io::ErrorKind) -> io::Result<()> {
         self.broken = Some(kind);
-        Err(io::Error::new(kind, "a fault that was ordered"))
+        Err(io::Error::new(kind, ORDERED))
     }
 
     /// A fault, if one is due, meets a message of which these are the first bytes.

@@ -125,7 +125,7 @@ impl Vital {
 
     #[cfg(feature = "chaos")]
     pub(super) fn take_strike(&self) -> Option<mongo_actors_protocol::chaos::MessageFault> {
-        self.struck.swap(false, Ordering::Acquire);
+        self.struck.store(false, Ordering::Relaxed);
         self.strike.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
 
