@@ -15,7 +15,7 @@ use tokio::net::TcpSocket;
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,
-    /// Bound, but never listening.
+    /// Bound, but never listening. Other systems than Linux let nobody else listen then.
     _held: Option<TcpSocket>,
 }
 
@@ -24,8 +24,8 @@ impl Port {
     pub(crate) fn reserve() -> io::Result<Self> {
         for _ in 0..200 {
             let number = rand::rng().random_range(20_000..32_000);
-            if let Some(held) = hold(number)? {
-                return Ok(Self { number, _held: held });
+            if let Some(socket) = hold(number)? {
+                return Ok(Self { number, _held: cfg!(target_os = "linux").then_some(socket) });
             }
         }
         Err(io::Error::new(io::ErrorKind::AddrInUse, "no free port from 20000 to 31999"))
@@ -47,19 +47,16 @@ impl Port {
     }
 }
 
-/// None if the port is somebody's. What holds it is there on Linux only, where a socket lets others bind to its address
-/// that are as willing to share it as servers are: none is willing that looks for a port here.
-fn hold(number: u16) -> io::Result<Option<Option<TcpSocket>>> {
+/// A socket that is bound to the port; none if the port is somebody's. Afterwards it lets others bind to it that are as
+/// willing to share an address as servers are, and as nobody is who looks for a port here.
+fn hold(number: u16) -> io::Result<Option<TcpSocket>> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(false)?;
     if socket.bind((Ipv4Addr::LOCALHOST, number).into()).is_err() {
         return Ok(None);
     }
-    if cfg!(not(target_os = "linux")) {
-        return Ok(Some(None));
-    }
     socket.set_reuseaddr(true)?;
-    Ok(Some(Some(socket)))
+    Ok(Some(socket))
 }
 
 /// Listens on a free port of the loopback interface.
