@@ -116,7 +116,7 @@ fn a_server_that_commits_in_part_is_noticed() {
 
 #[test]
 fn a_server_that_forgets_what_it_has_committed_is_noticed() {
-    assert_noticed(Slip::ForgetsCommits, busy(), &["begins again", "E11000", "reported as not committed"]);
+    assert_noticed(Slip::ForgetsCommits, busy(), &["begins again", "E11000", "reported as not executed"]);
 }
 
 #[test]

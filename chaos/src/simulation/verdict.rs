@@ -22,13 +22,7 @@ pub(crate) fn violations(seen: &Seen, truth: &Truth, read: Option<&BTreeMap<i32,
             .map(|(id, times)| format!("order {id} was inserted {times} times")),
     );
     for (id, fate) in &seen.inserts {
-        match (fate, times.contains_key(id)) {
-            (Fate::Acknowledged, false) => found.push(format!("order {id} was acknowledged, and is lost")),
-            (Fate::Refused, true) => {
-                found.push(format!("order {id} is there, although it was reported as not executed"))
-            }
-            _ => {}
-        }
+        found.extend(lie(*fate, times.contains_key(id)).map(|lie| format!("order {id} {lie}")));
     }
     increments(seen, truth, &mut found);
     transfers(seen, truth, &mut found);
@@ -41,6 +35,15 @@ pub(crate) fn violations(seen: &Seen, truth: &Truth, read: Option<&BTreeMap<i32,
     found
 }
 
+/// What was wrong about what the application was told of a write.
+fn lie(fate: Fate, is_there: bool) -> Option<&'static str> {
+    match (fate, is_there) {
+        (Fate::Acknowledged, false) => Some("was acknowledged, and is lost"),
+        (Fate::Refused, true) => Some("is there, although it was reported as not executed"),
+        _ => None,
+    }
+}
+
 fn increments(seen: &Seen, truth: &Truth, found: &mut Vec<String>) {
     for (counter, (marks, sum)) in &truth.counters {
         let once: BTreeSet<_> = marks.iter().collect();
@@ -50,13 +53,7 @@ fn increments(seen: &Seen, truth: &Truth, found: &mut Vec<String>) {
     }
     for (mark, (counter, fate)) in &seen.increments {
         let is_there = truth.counters.get(counter).is_some_and(|(marks, _)| marks.contains(mark));
-        match (fate, is_there) {
-            (Fate::Acknowledged, false) => found.push(format!("increment {mark} was acknowledged, and is lost")),
-            (Fate::Refused, true) => {
-                found.push(format!("increment {mark} is there, although it was reported as not executed"));
-            }
-            _ => {}
-        }
+        found.extend(lie(*fate, is_there).map(|lie| format!("increment {mark} {lie}")));
     }
 }
 
@@ -69,13 +66,7 @@ fn transfers(seen: &Seen, truth: &Truth, found: &mut Vec<String>) {
         if is_applied != has_order {
             found.push(format!("transaction {mark} was executed in part: order {has_order}, payment {is_applied}"));
         }
-        match (fate, is_applied) {
-            (Fate::Acknowledged, false) => found.push(format!("transaction {mark} was committed, and is lost")),
-            (Fate::Refused, true) => {
-                found.push(format!("transaction {mark} is there, although it was reported as not committed"));
-            }
-            _ => {}
-        }
+        found.extend(lie(*fate, is_applied).map(|lie| format!("transaction {mark} {lie}")));
     }
 }
 
