@@ -1,7 +1,6 @@
 //! No driver at all: the same commands over sockets, on the arbiter of their callers.
 //!
-//! Nothing is watched, selected, retried or counted here. What this costs, the server and the kernel cost, and no driver
-//! can be below it.
+//! Nothing is watched, selected, retried or counted here: what this costs is what the server and the kernel cost.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
