@@ -138,6 +138,20 @@ async fn a_cursor_that_is_dropped_is_killed_where_it_lives() {
 }
 
 #[tokio::test]
+async fn a_cursor_whose_kill_is_not_answered_gives_its_connection_back() {
+    let scene = scene(shared_set().await, "kills", &[]).await;
+    for _ in 0..20 {
+        let mut cursor = scene.numbers.find(doc! {}).batch_size(10).await.unwrap();
+        scene.balancer.proxy().arm(Break::before_reply("killCursors"));
+        cursor.close().await;
+        scene.client.flush_events().await;
+        assert_eq!(scene.recorder.checked_in(), scene.recorder.checked_out());
+    }
+    assert_eq!((scene.recorder.sent("killCursors"), scene.recorder.closed()), (20, 20));
+    scene.client.close().await;
+}
+
+#[tokio::test]
 async fn a_transaction_stays_with_its_service() {
     let scene = scene(shared_set().await, "transactions", &[]).await;
     warm(&scene).await;

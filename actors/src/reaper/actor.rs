@@ -81,9 +81,14 @@ pub(crate) struct Settle {
     pub(crate) done: Option<Token>,
 }
 
-/// Enters a debt, and has the reaper pay it. The debt is safe before the reaper hears of it.
+/// Enters a debt, and has the reaper pay it. The debt is safe before the reaper hears of it. Of a cursor that has ended
+/// with its connection nothing is owed: the connection goes back at once.
 pub(crate) fn owe(shared: &Shared, debt: impl Into<Debt>) {
-    shared.ledger.enter(debt.into());
+    let debt = debt.into();
+    if debt.is_lost() {
+        return;
+    }
+    shared.ledger.enter(debt);
     if let Some(reaper) = &*shared.reaper.load() {
         reaper.do_send(Settle { done: None });
     }

@@ -109,6 +109,11 @@ impl Debt {
     pub(super) fn is_patient(&self) -> bool {
         matches!(self, Self::Cursor(debt, _) if debt.orphaned)
     }
+
+    /// Whether it has settled itself.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self, Self::Cursor(debt, _) if debt.is_lost())
+    }
 }
 
 impl From<KillCursors> for Debt {
