@@ -41,6 +41,7 @@
 //! * [Operations](action) are values that run when they are awaited. Their options are set by fluent methods, or all at
 //!   once from the structs in [`options`].
 //! * Results are in [`results`], cursors are [`Cursor`] and [`RawBatchCursor`].
+//! * [`gridfs`] keeps files of any size.
 //! * [`change_stream`] tells what happens in a collection, a database or the deployment.
 //! * [`error::Error`] says what went wrong, where, what was tried, and what to do.
 //! * [`event`] has what can be listened to by one client, [`monitoring`] registers listeners for all, and [`topology`]
@@ -62,6 +63,7 @@ pub mod change_stream;
 pub mod chaos;
 pub mod codec;
 pub mod error;
+pub mod gridfs;
 pub mod migration;
 pub mod monitoring;
 pub mod options;

@@ -59,6 +59,14 @@ where
     SCOPE.scope(scope, in_scope(work)).await
 }
 
+/// Has everything inside `work` end in time, as parts of one operation; without a budget everything has its own.
+pub(crate) async fn within<W: Future>(budget: Budget, work: W) -> W::Output {
+    match budget {
+        Budget::Unset => work.await,
+        budget => SCOPE.scope(Scope { budget, cap: budget }, work).await,
+    }
+}
+
 /// An operation is made into a future inside of the scope, because that is when its time begins.
 async fn in_scope<W: IntoFuture>(work: W) -> W::Output {
     work.into_future().await

@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use crate::{
     change_stream::{ChangeStreamHandle, ChangeStreamPlan},
     failure::{Cause, EstablishError, Failure},
-    reaper::{self, AbandonSession, KillCursors},
+    reaper::{self, AbandonSession, KillCursors, Tidy},
     runtime::{
         ActorEntry, ActorPath, Address, Birth, Child, Death, Entropy, Home, HostThread, Obituary, Outlet, Placement,
         Role, Threads, Watch, clock, start,
@@ -463,6 +463,11 @@ impl Engine {
 
     /// Has a cursor killed in the background.
     pub fn owe(&self, debt: KillCursors) {
+        reaper::owe(&self.shared, debt);
+    }
+
+    /// Has something taken back in the background.
+    pub fn owe_tidying(&self, debt: Tidy) {
         reaper::owe(&self.shared, debt);
     }
 

@@ -34,7 +34,7 @@ pub use engine::{Engine, Selected};
 pub use event_publisher::{Listeners, SupervisionListener};
 pub use failure::{Cause, EstablishError, EstablishFault, EstablishStep, Failure};
 pub use net::DnsError;
-pub use reaper::KillCursors;
+pub use reaper::{KillCursors, Tidy};
 pub use runtime::{ActorEntry, ActorPath, ActorState, Death, Placement, RestartBudget, Role, SupervisionEvent};
 #[doc(hidden)]
 pub use runtime::{Entropy, clock};

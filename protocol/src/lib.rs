@@ -16,6 +16,7 @@ pub mod compression;
 pub mod concern;
 pub mod error;
 pub mod event;
+pub mod gridfs;
 pub mod handshake;
 #[cfg(feature = "tls")]
 pub mod ocsp;

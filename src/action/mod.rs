@@ -8,7 +8,7 @@
 //! nor a place in a pool, nor a cursor. A write whose future was dropped may or may not be executed, unless the future
 //! was never polled.
 
-mod setters;
+pub(crate) mod setters;
 
 mod aggregate;
 mod batches;

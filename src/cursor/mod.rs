@@ -18,6 +18,7 @@ use std::{
 };
 
 use bson::Document;
+use bytes::Bytes;
 use futures_core::{Stream, stream::FusedStream};
 use mongo_actors_protocol::command::Batch;
 use serde::de::DeserializeOwned;
@@ -118,6 +119,12 @@ impl<T> Cursor<T> {
     pub async fn advance(&mut self) -> Result<bool> {
         poll_fn(|cx| self.core.poll_batch(cx, true)).await?;
         self.core.step()
+    }
+
+    /// The next document as it came from the server; none at the end.
+    pub(crate) fn poll_next_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        ready!(self.core.poll_batch(cx, true))?;
+        Poll::Ready(self.core.next_document().transpose())
     }
 
     /// Closes the cursor on its server and waits for that. An error is left to the driver to deal with, in the

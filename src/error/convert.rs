@@ -9,6 +9,7 @@ use mongo_actors_protocol::{
     command::{EncodeError, InvalidReply, WriteFailure, brief},
     concern::InvalidWriteConcern,
     error::{CommandError, Labels, WriteConcernError, WriteError},
+    gridfs::GridFsError,
     options::ConfigError,
     retry::{Outcome, RETRYABLE_WRITES_UNSUPPORTED},
     selection::SelectionError,
@@ -339,7 +340,13 @@ impl Error {
 /// So that drivers' errors can leave functions that report errors of the operating system.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
-        let kind = if error.is_timeout() { io::ErrorKind::TimedOut } else { io::ErrorKind::Other };
+        let kind = match error.kind() {
+            ErrorKind::GridFs(GridFsError::NoFile(_)) => io::ErrorKind::NotFound,
+            ErrorKind::GridFs(GridFsError::FileExists { .. }) => io::ErrorKind::AlreadyExists,
+            ErrorKind::GridFs(GridFsError::Corrupt { .. }) => io::ErrorKind::InvalidData,
+            _ if error.is_timeout() => io::ErrorKind::TimedOut,
+            _ => io::ErrorKind::Other,
+        };
         Self::new(kind, error)
     }
 }

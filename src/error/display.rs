@@ -69,6 +69,7 @@ fn write_kind(f: &mut fmt::Formatter<'_>, kind: &ErrorKind, context: &Context) -
         ErrorKind::InvalidOperation { reason } => write!(f, "invalid operation: {reason}"),
         ErrorKind::InvalidArgument { argument, reason } => write!(f, "invalid argument \"{argument}\": {reason}"),
         ErrorKind::InvalidName(error) => write!(f, "{error}"),
+        ErrorKind::GridFs(error) => write!(f, "{error}"),
         ErrorKind::CollectionInvalid { reason } | ErrorKind::Custom { reason } => f.write_str(reason),
         ErrorKind::TransactionTimeout { reason } => {
             write!(f, "there is no time to repeat the transaction once more; the last attempt failed: {reason}")

@@ -6,6 +6,7 @@ use mongo_actors_protocol::{
     cmap::WaitQueueTimeout,
     command::InvalidName,
     error::{CommandError, WriteConcernError, WriteError},
+    gridfs::GridFsError,
 };
 
 use super::{BulkWriteError, ClientBulkWriteError, InsertManyError};
@@ -157,6 +158,8 @@ pub enum ErrorKind {
     /// An event of a change stream has no `_id`, so that the stream could not be resumed behind it: a stage of the
     /// pipeline has removed it. The stream has ended.
     MissingResumeToken,
+    /// A file cannot be stored, found or read.
+    GridFs(GridFsError),
     /// An actor of the driver died while it held the operation. The client heals by itself.
     Abandoned,
     /// The driver's actors could not be kept alive. The client tries again by itself; see `Client::restart`.
@@ -212,6 +215,7 @@ impl ErrorKind {
             Self::InsertMany(error) => Some(error),
             Self::BulkWrite(error) => Some(error),
             Self::ClientBulkWrite(error) => Some(error),
+            Self::GridFs(error) => Some(error),
             _ => None,
         }
     }

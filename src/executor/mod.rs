@@ -136,6 +136,11 @@ impl<'a> Call<'a> {
         self.with_session(|session| session.map(|session| session.shared().mark()))
     }
 
+    /// Outside of the session that is bound to the scope around it.
+    pub(crate) fn apart(self) -> Self {
+        Self { apart: true, ..self }
+    }
+
     /// Leaves the command as it is: the application wrote it itself, or it is converted already.
     pub(crate) fn verbatim(self) -> Self {
         Self { verbatim: true, ..self }
@@ -366,7 +371,7 @@ impl Prepared {
     ) -> Result<Self> {
         let of_transaction = session.with(|state| state.transaction.options().write_concern.clone());
         let settings = Settings { write_concern: of_transaction.unwrap_or_default(), ..client.settings().clone() };
-        let call = Call { apart: true, ..Call::new(client, &settings) };
+        let call = Call::new(client, &settings).apart();
         let mut prepared = call.prepare_within(command.request()?, command.properties(), budget)?;
         prepared.session = Some(session.clone());
         Ok(prepared)

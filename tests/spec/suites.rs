@@ -117,6 +117,7 @@ const SUITES: &[Suite] = &[
             "server-discovery-and-monitoring/unified/",
             "mongodb-handshake/",
             "auth/unified/",
+            "gridfs/",
             "versioned-api/",
             "load-balancers/",
             "sessions/",

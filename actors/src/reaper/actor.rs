@@ -13,6 +13,7 @@ use super::{
     abort::abandon,
     cursors::kill,
     debt::{AbandonSession, Debt, KillCursors},
+    tidy::tidy,
 };
 use crate::{
     runtime::{Context, SupervisedActor, clock},
@@ -128,10 +129,12 @@ async fn pay(shared: &Arc<Shared>, debt: Debt) {
             abandon(shared, session, ends, clock::now() + PATIENCE).await;
             drop(done);
         }
+        Debt::Tidy(debt) => tidy(shared, debt, clock::now() + PATIENCE).await,
     }
 }
 
-/// Kills cursors that nobody will read any more, and aborts transactions that nobody will commit.
+/// Kills cursors that nobody will read any more, aborts transactions that nobody will commit, and takes back uploads that
+/// nobody will finish.
 pub(crate) struct ReaperActor {
     shared: Arc<Shared>,
     /// The debts that are being paid.

@@ -51,7 +51,7 @@ pub(super) async fn kill(shared: &Arc<Shared>, mut debt: KillCursors, attempt: u
 }
 
 /// Whether another attempt may end otherwise.
-fn may_pass(cause: &Cause) -> bool {
+pub(super) fn may_pass(cause: &Cause) -> bool {
     use Cause::{Abandoned, CheckOut, DeadlinePassed, Interrupted, Network, Reply, SocketTimeout, Wire};
     matches!(
         cause,

@@ -1,6 +1,8 @@
 //! What is owed: cursors that are to be killed, sessions that are to be ended.
 
 use std::{
+    fmt,
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -86,6 +88,20 @@ impl KillCursors {
     }
 }
 
+/// A command that takes back what was begun and will not be finished. Executing it twice does no harm.
+pub struct Tidy {
+    /// What is still under way, which has to end first. It says whether there is anything to be taken back.
+    pub after: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
+    /// The command.
+    pub operation: Box<Operation>,
+}
+
+impl fmt::Debug for Tidy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tidy").field("command", &self.operation.request.name).finish_non_exhaustive()
+    }
+}
+
 /// A session whose transaction, if one is active, is to be aborted.
 #[derive(Debug)]
 pub(crate) struct AbandonSession {
@@ -102,6 +118,7 @@ pub(crate) enum Debt {
     /// With the number of the attempt, from 1.
     Cursor(Box<KillCursors>, u32),
     Session(AbandonSession),
+    Tidy(Tidy),
 }
 
 impl Debt {
@@ -125,5 +142,11 @@ impl From<KillCursors> for Debt {
 impl From<AbandonSession> for Debt {
     fn from(debt: AbandonSession) -> Self {
         Self::Session(debt)
+    }
+}
+
+impl From<Tidy> for Debt {
+    fn from(debt: Tidy) -> Self {
+        Self::Tidy(debt)
     }
 }

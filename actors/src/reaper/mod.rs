@@ -1,5 +1,5 @@
 //! Pays what is owed to servers after a handle was dropped: cursors that nobody will read any more, transactions that
-//! nobody will commit.
+//! nobody will commit, uploads that nobody will finish.
 //!
 //! Accepts: `Settle`.
 //! Sends: tickets to the topology.
@@ -12,7 +12,8 @@ mod abort;
 mod actor;
 mod cursors;
 mod debt;
+mod tidy;
 
 pub(crate) use actor::{Ledger, ReaperActor, Settle, owe, owe_cursor_of, owe_cursor_of_failed, settle_rest};
 pub(crate) use debt::AbandonSession;
-pub use debt::KillCursors;
+pub use debt::{KillCursors, Tidy};

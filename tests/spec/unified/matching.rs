@@ -164,13 +164,18 @@ fn is_of_type(value: &Bson, name: &str) -> Outcome<bool> {
 }
 
 fn matches_hex_bytes(expected: &str, actual: Option<&Bson>) -> Outcome {
-    let is_hex = expected.len().is_multiple_of(2) && expected.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_hex {
+    let Some(bytes) = hex_bytes(expected) else {
         return Err(failure!("$$matchesHexBytes needs hexadecimal digits, two for each byte"));
-    }
+    };
     let Some(Bson::Binary(actual)) = actual else { return Err(failure!("{actual:?} is no stream of bytes")) };
-    let shown: String = actual.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    if shown.eq_ignore_ascii_case(expected) { Ok(()) } else { Err(failure!("{shown} differs from {expected}")) }
+    if actual.bytes == bytes { Ok(()) } else { Err(failure!("{:02x?} differs from {bytes:02x?}", actual.bytes)) }
+}
+
+/// The bytes that hexadecimal digits stand for.
+pub(super) fn hex_bytes(digits: &str) -> Option<Vec<u8>> {
+    let is_hex = digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let pair = |start| u8::from_str_radix(&digits[start..start + 2], 16).ok();
+    if is_hex { (0..digits.len()).step_by(2).map(pair).collect() } else { None }
 }
 
 fn at_most(operand: &Bson, actual: Option<&Bson>) -> Outcome {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use bson::{Bson, Document};
 use mongo_actors::{
     Client, Collection, Database,
+    gridfs::{GridFsBucket, GridFsBucketOptions},
     options::{CollectionOptions, DatabaseOptions, ReadConcern, ReadPreference, WriteConcern},
 };
 
 use crate::unified::{
-    arguments::Argument,
+    arguments::{Argument, Arguments, set},
     failure::{Outcome, failure},
-    schema::{CollectionEntity, CollectionOrDatabaseOptions, DatabaseEntity, Object},
+    schema::{BucketEntity, CollectionEntity, CollectionOrDatabaseOptions, DatabaseEntity, Object},
 };
 
 pub(super) fn database(entity: &DatabaseEntity, client: &Client) -> Outcome<Database> {
@@ -36,6 +37,21 @@ pub(super) fn collection(entity: &CollectionEntity, database: &Database) -> Outc
         options.timeout = timeout;
     }
     Ok(database.collection_with_options(&entity.collection_name, options))
+}
+
+pub(super) fn bucket(entity: &BucketEntity, database: &Database) -> Outcome<GridFsBucket> {
+    let given = entity.bucket_options.as_ref().map(|object| object.0.clone()).unwrap_or_default();
+    let mut given = Arguments::new(&given);
+    let mut options = GridFsBucketOptions::new();
+    set!(options, given, {
+        "bucketName" => bucket_name: String, "chunkSizeBytes" => chunk_size_bytes: u32,
+        "readConcern" => read_concern: ReadConcern, "readPreference" => selection_criteria: ReadPreference,
+        "timeoutMS" => timeout: Duration, "writeConcern" => write_concern: WriteConcern,
+    });
+    // No digest is ever computed.
+    given.take::<bool>("disableMD5")?;
+    given.finish()?;
+    Ok(database.gridfs_bucket(options))
 }
 
 struct Inherited {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bson::{Bson, Document};
-use mongo_actors::{Collection, Database, topology::TopologyDescription};
+use mongo_actors::{Collection, Database, gridfs::GridFsBucket, topology::TopologyDescription};
 
 pub(super) use self::{client::ClientEntity, cursor::CursorEntity, session::SessionEntity, thread::ThreadEntity};
 use super::{
@@ -27,6 +27,7 @@ pub(super) enum Entity {
     Client(Arc<ClientEntity>),
     Database(Database),
     Collection(Collection<Document>),
+    Bucket(GridFsBucket),
     Session(Arc<SessionEntity>),
     Cursor(Arc<CursorEntity>),
     Thread(Arc<ThreadEntity>),
@@ -40,6 +41,7 @@ impl Entity {
             Self::Client(_) => "a client",
             Self::Database(_) => "a database",
             Self::Collection(_) => "a collection",
+            Self::Bucket(_) => "a bucket",
             Self::Session(_) => "a session",
             Self::Cursor(_) => "a cursor",
             Self::Thread(_) => "a thread",
@@ -112,7 +114,10 @@ impl EntityMap {
                 let session = SessionEntity::create(entity, self).await?;
                 self.insert(&entity.id, Entity::Session(Arc::new(session)))
             }
-            schema::Entity::Bucket(_) => Err(failure!("GridFS is a later part of the driver")),
+            schema::Entity::Bucket(entity) => {
+                let bucket = handles::bucket(entity, &self.database(&entity.database)?)?;
+                self.insert(&entity.id, Entity::Bucket(bucket))
+            }
             schema::Entity::ClientEncryption(_) => {
                 Err(failure!("client-side encryption is a later part of the driver"))
             }

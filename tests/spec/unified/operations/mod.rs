@@ -1,6 +1,7 @@
 //! Doing what a test says.
 
 mod aggregate;
+mod bucket;
 mod bulk;
 mod change_stream;
 mod client;
@@ -157,6 +158,7 @@ async fn on_entity(
         Entity::Client(client) => client::execute(&client, name, arguments, session, owner).await,
         Entity::Database(database) => database::execute(&database, name, arguments, session, owner).await,
         Entity::Collection(collection) => collection::execute(&collection, name, arguments, session, owner).await,
+        Entity::Bucket(bucket) => bucket::execute(&bucket, name, arguments, session).await,
         // A cursor has its session.
         Entity::Cursor(_) if session.is_some() => Err(without_session(name).into()),
         Entity::Cursor(cursor) => cursor::execute(&cursor, name, arguments).await,

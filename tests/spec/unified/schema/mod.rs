@@ -18,8 +18,8 @@ pub(super) use self::{
     argument::from_argument,
     common::{Filled, Json, NonEmpty, Object},
     entity::{
-        ClientEntity, CollectionEntity, CollectionOrDatabaseOptions, DatabaseEntity, Entity, ObservedLogMessages,
-        ServerApiOptions, SessionEntity,
+        BucketEntity, ClientEntity, CollectionEntity, CollectionOrDatabaseOptions, DatabaseEntity, Entity,
+        ObservedLogMessages, ServerApiOptions, SessionEntity,
     },
     event::{
         CmapEvent, CommandEvent, ExpectedDescription, ExpectedEvent, ExpectedEvents, ExpectedEventsForClient, SdamEvent,
