@@ -1,7 +1,7 @@
 //! GridFS: files of any size, kept in chunks of 255 KiB in two collections.
 //!
-//! A [`GridFsBucket`] has the files, and is got from [`Database::gridfs_bucket`]. What is written to a
-//! [`GridFsUploadStream`] becomes a file when it is closed; a [`GridFsDownloadStream`] reads one, from anywhere in it.
+//! A [`GridFsBucket`] has the files, and is got from [`Database::gridfs_bucket`](crate::Database::gridfs_bucket). What is
+//! written to a [`GridFsUploadStream`] becomes a file when it is closed; a [`GridFsDownloadStream`] reads one, from anywhere in it.
 //!
 //! ```no_run
 //! # async fn example(client: mongo_actors::Client) -> Result<(), Box<dyn std::error::Error>> {

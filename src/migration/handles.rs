@@ -45,6 +45,7 @@
 //! | `validate_collection` | [`Database::validate_collection`], [`Collection::validate`] | a collection that is not valid is a [`CollectionInvalid`](ErrorKind::CollectionInvalid) with the report |
 //! | `dereference` | [`Database::dereference`] | |
 //! | `watch` | [`Database::watch`] | |
+//! | `AsyncGridFSBucket(db)` | [`Database::gridfs_bucket`] | see [`files`](super::files) |
 //! | | [`Database::modify_collection`] | only here |
 //!
 //! # Collections

@@ -8,6 +8,7 @@
 //! | arguments of `AsyncMongoClient` and options of the connection string | [`options`] |
 //! | the client, databases and collections | [`handles`] |
 //! | cursors and change streams | [`cursors`] |
+//! | files (GridFS) | [`files`] |
 //! | sessions, transactions and the operation timeout | [`sessions`] |
 //! | write models, results, errors, events and descriptions | [`values`] |
 //!
@@ -50,11 +51,12 @@
 //! | no `timeoutMS` | [`timeout`](ClientBuilder::timeout) of clients, handles, sessions, operations and [scopes](timeout::scope) |
 //! | no `w: 0`, no collection bulk write, no `rename`, no `explain`, no exhaust cursors, no unlimited pools | [`WriteConcern::nodes`], [`Collection::bulk_write`], [`Collection::rename`], `.explain()` of the operation, [`CursorType::Exhaust`], [`ClientBuilder::max_pool_size`] |
 //! | `ErrorKind::Write(WriteFailure::WriteError(_))` with code 11000 | [`Error::is_duplicate_key`] |
-//! | `gridfs`, `in-use-encryption`, `sync`, `opentelemetry` | missing |
+//! | `gridfs` | [`files`] |
+//! | `in-use-encryption`, `sync`, `opentelemetry` | missing |
 //!
 //! # What is missing
 //!
-//! GridFS, client-side encryption (`auto_encryption_opts`, `ClientEncryption`, and with them `encrypted_fields` of
+//! Client-side encryption (`auto_encryption_opts`, `ClientEncryption`, and with them `encrypted_fields` of
 //! collections), the mechanisms `MONGODB-OIDC` and `GSSAPI`, and OpenTelemetry. Each is refused by name where it is asked
 //! for.
 
@@ -68,6 +70,7 @@ use crate::{
 };
 
 pub mod cursors;
+pub mod files;
 pub mod handles;
 pub mod options;
 pub mod sessions;

@@ -44,7 +44,8 @@
 //! | `InvalidOperation` | [`ErrorKind::InvalidOperation`]; of arguments [`ErrorKind::InvalidArgument`], as are `TypeError` and `ValueError` |
 //! | `InvalidName`, `CollectionInvalid` | [`ErrorKind::InvalidName`], [`ErrorKind::CollectionInvalid`] |
 //! | `InvalidDocument`, `DocumentTooLarge` | [`ErrorKind::InvalidDocument`], [`ErrorKind::DocumentTooLarge`]; of what is read [`ErrorKind::Deserialization`] |
-//! | `EncryptionError`, `EncryptedCollectionError`, `GridFSError` | missing with what they are about |
+//! | `GridFSError` | [`ErrorKind::GridFs`] |
+//! | `EncryptionError`, `EncryptedCollectionError` | missing with what they are about |
 //!
 //! # Events
 //!

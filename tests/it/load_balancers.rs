@@ -141,7 +141,7 @@ async fn a_cursor_that_is_dropped_is_killed_where_it_lives() {
 async fn a_cursor_whose_kill_is_not_answered_gives_its_connection_back() {
     let scene = scene(shared_set().await, "kills", &[]).await;
     for _ in 0..20 {
-        let mut cursor = scene.numbers.find(doc! {}).batch_size(10).await.unwrap();
+        let cursor = scene.numbers.find(doc! {}).batch_size(10).await.unwrap();
         scene.balancer.proxy().arm(Break::before_reply("killCursors"));
         cursor.close().await;
         scene.client.flush_events().await;

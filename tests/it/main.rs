@@ -18,6 +18,7 @@ mod elections;
 mod examples;
 mod exhaust;
 mod failures;
+mod gridfs;
 mod healing;
 mod hostile;
 mod kit;

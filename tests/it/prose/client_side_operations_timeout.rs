@@ -1,5 +1,5 @@
 //! Prose tests of the client side operations timeout specification, and those of its unit tests that need a server. 2 and 3
-//! are about encryption, 6 and 7 about GridFS.
+//! are about encryption.
 //! Times are longer than those of the specification, so that they hold on a busy machine.
 
 use std::{
@@ -15,11 +15,15 @@ use mongo_actors::{
         ConnectionClosedEvent, ConnectionClosedReason, ConnectionCreatedEvent, ConnectionReadyEvent, PoolListener,
         PoolReadyEvent,
     },
+    gridfs::{GridFsBucket, GridFsBucketOptions},
     options::{CursorType, InsertOneModel},
 };
 use mongo_actors_testkit::{Direction, FailPoint, Proxy, ReplicaSet, Reply, Role, ScriptedServer, Standalone};
 
-use tokio::sync::Notify;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::Notify,
+};
 
 use crate::{commands::Commands, sessions::client_of};
 
@@ -316,5 +320,61 @@ async fn client_side_operations_timeout_unit_8_connections_in_the_background_hav
     proxy.stall(Direction::ToClient);
     pool.wait_for("closed by an error").await;
     proxy.resume(Direction::ToClient);
+    client.close().await;
+}
+
+/// A set with an empty bucket whose indexes are there, and a client whose operations have so much time.
+async fn bucket(limit: &str, chunk_size: u32) -> (ReplicaSet, Client, Arc<Commands>, GridFsBucket) {
+    let set = ReplicaSet::start(1).await.unwrap();
+    let (commands, uri) = (Commands::new(), set.uri_with(&[("timeoutMS", limit)]));
+    let plain = Client::with_uri_str(&set.uri()).await.unwrap();
+    plain.database("db").gridfs_bucket(None).upload_from_stream("first", &b""[..]).await.unwrap();
+    plain.close().await;
+    let client = Client::builder().uri(uri).command_listener(commands.clone()).build().unwrap();
+    let options = GridFsBucketOptions::new().chunk_size_bytes(chunk_size);
+    let bucket = client.database("db").gridfs_bucket(options);
+    (set, client, commands, bucket)
+}
+
+#[tokio::test]
+async fn client_side_operations_timeout_6_an_upload_has_one_time_for_its_whole_life() {
+    let (set, client, _, bucket) = bucket("2000", 255).await;
+    let fault = FailPoint::fail_command(["insert"]).times(1).block(Duration::from_millis(2500));
+    let _guard = set.members()[0].enable(fault).await.unwrap();
+    let mut upload = bucket.open_upload_stream("filename").await.unwrap();
+    upload.write_all(&[0x12]).await.unwrap();
+    let error = upload.close().await.unwrap_err();
+    assert!(is_timeout(&error), "{error:?}");
+    drop(upload);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn client_side_operations_timeout_6_aborting_an_upload_has_no_more_time_than_it() {
+    let (set, client, _, bucket) = bucket("2000", 2).await;
+    let fault = FailPoint::fail_command(["delete"]).times(1).block(Duration::from_millis(2500));
+    let _guard = set.members()[0].enable(fault).await.unwrap();
+    let mut upload = bucket.open_upload_stream("filename").await.unwrap();
+    upload.write_all(&[1, 2, 3, 4]).await.unwrap();
+    upload.flush().await.unwrap();
+    let error = upload.abort().await.unwrap_err();
+    assert!(is_timeout(&error), "{error:?}");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn client_side_operations_timeout_7_a_download_has_one_time_for_its_whole_life() {
+    let (set, client, commands, bucket) = bucket("2000", 4).await;
+    let plain = Client::with_uri_str(&set.uri()).await.unwrap();
+    plain.database("db").gridfs_bucket(None).upload_from_stream_with_id(5, "length-10", &[0; 10][..]).await.unwrap();
+    let mut download = bucket.open_download_stream(5).await.unwrap();
+    let fault = FailPoint::fail_command(["find"]).times(1).block(Duration::from_millis(2500));
+    let _guard = set.members()[0].enable(fault).await.unwrap();
+    let error = download.read(&mut [0; 10]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut, "{error:?}");
+    let read: Vec<_> =
+        commands.take_named("find").iter().map(|sent| sent.command.get_str("find").unwrap().to_owned()).collect();
+    assert_eq!(read, ["fs.files", "fs.chunks"]);
+    plain.close().await;
     client.close().await;
 }
