@@ -441,13 +441,24 @@ impl Core {
     /// it had.
     pub(super) async fn close(&mut self, within: Option<Duration>) {
         self.batch = Batch::empty();
-        match std::mem::replace(&mut self.state, State::Closed) {
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        if !self.is_within_reach() {
+            return self.give_up(state);
+        }
+        match state {
             State::Open(Place { id, session, lease, .. }) => self.kill(id, session, lease, within).await,
             State::Failed { id, lease } => self.kill(id, None, Some(lease), within).await,
             State::Orphaned { id } => self.kill(id, None, None, within).await,
             fetching @ State::Fetching { .. } => self.give_up(fetching),
             State::Unstarted | State::Closed => {}
         }
+    }
+
+    /// Whether the cursor's server can be told anything now. One that cannot has probably gone with the cursor, and is not
+    /// waited for.
+    fn is_within_reach(&self) -> bool {
+        let description = self.client.topology_description();
+        self.server.as_ref().and_then(|server| description.server(server)).is_some_and(|server| server.is_known())
     }
 
     /// Has the server close the cursor. Where that takes the connection which the cursor is bound to, and that cannot be

@@ -12,6 +12,8 @@ use crate::{failure::Cause, runtime::clock, shared::Shared, ticket::Ticket, topo
 const ATTEMPTS: u32 = 10;
 /// Before it is sent for the second time. It doubles with each, so that the attempts outlast a time of many faults.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
+/// How long an attempt waits for a server that is gone, probably with its cursors.
+const LAST_HOPE: Duration = Duration::from_millis(500);
 /// The longest pause.
 const LAST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -21,22 +23,8 @@ pub(super) async fn kill(shared: &Arc<Shared>, mut debt: KillCursors, attempt: u
     if debt.is_lost() {
         return;
     }
-    let Some(operation) = debt.operation(clock::now(), PATIENCE) else { return };
     let is_bound = debt.lease.is_some();
-    let (mut ticket, answer) = Ticket::new(operation, shared);
-    (ticket.session, ticket.lease) = (debt.session.take(), debt.lease.take());
-    match shared.topology.load_full() {
-        Some(topology) => topology.do_send(Execute(ticket)),
-        None => ticket.fail(Cause::Abandoned),
-    }
-    let cause = match answer.await {
-        Ok(Ok(_)) => return,
-        Ok(Err(setback)) => {
-            (debt.session, debt.lease) = (setback.session, setback.lease.filter(|lease| lease.is_usable()));
-            setback.failure.cause
-        }
-        Err(_) => Cause::Abandoned,
-    };
+    let Some(cause) = send(shared, &mut debt).await else { return };
     if is_bound && debt.lease.is_none() {
         // With its connection a bound cursor has ended.
         return;
@@ -48,6 +36,34 @@ pub(super) async fn kill(shared: &Arc<Shared>, mut debt: KillCursors, attempt: u
     tracing::debug!(target: "mongo_actors::reaper", server = %debt.server, %cause, "a cursor was not killed");
     #[cfg(feature = "chaos")]
     note_end(shared, &debt, &cause);
+}
+
+/// Whether the server can be told anything now.
+fn is_within_reach(shared: &Shared, debt: &KillCursors) -> bool {
+    debt.lease.is_some() || shared.description.load().server(&debt.server).is_some_and(|server| server.is_known())
+}
+
+/// What the attempt failed of; none when it did not.
+async fn send(shared: &Arc<Shared>, debt: &mut KillCursors) -> Option<Cause> {
+    let now = clock::now();
+    let mut operation = debt.operation(now, PATIENCE)?;
+    if !is_within_reach(shared, debt) {
+        operation.deadline = operation.deadline.map(|deadline| deadline.min(now + LAST_HOPE));
+    }
+    let (mut ticket, answer) = Ticket::new(operation, shared);
+    (ticket.session, ticket.lease) = (debt.session.take(), debt.lease.take());
+    match shared.topology.load_full() {
+        Some(topology) => topology.do_send(Execute(ticket)),
+        None => ticket.fail(Cause::Abandoned),
+    }
+    match answer.await {
+        Ok(Ok(_)) => None,
+        Ok(Err(setback)) => {
+            (debt.session, debt.lease) = (setback.session, setback.lease.filter(|lease| lease.is_usable()));
+            Some(setback.failure.cause)
+        }
+        Err(_) => Some(Cause::Abandoned),
+    }
 }
 
 /// Whether another attempt may end otherwise.
