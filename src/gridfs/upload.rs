@@ -108,6 +108,7 @@ impl OpenUploadStream<'_> {
             file: FilesCollectionDocument::new(id, filename, chunk_size, options.metadata),
             budget,
             has_stored: false,
+            has_finished: false,
             state: State::Idle,
         })
     }
@@ -143,6 +144,8 @@ pub struct GridFsUploadStream {
     budget: Budget,
     /// Whether any chunk may have been stored.
     has_stored: bool,
+    /// Whether the file itself may have been, although closing failed.
+    has_finished: bool,
     state: State,
 }
 
@@ -269,7 +272,7 @@ impl GridFsUploadStream {
                 State::Busy(..) => {
                     let _it_is_taken_back_either_way = ready!(self.poll_work(cx));
                 }
-                State::Idle | State::Failed(_) if self.owns_chunks() => self.take_back(),
+                State::Idle | State::Failed(_) if self.owns_anything() => self.take_back(),
                 State::Idle | State::Failed(_) => self.state = State::Aborted,
                 State::Aborted => return Poll::Ready(Ok(())),
                 State::Closed => {
@@ -315,12 +318,10 @@ impl GridFsUploadStream {
         }
     }
 
-    /// Whether chunks in the collection may be this stream's; those of another file with the same `_id` are not.
-    fn owns_chunks(&self) -> bool {
-        match &self.state {
-            State::Failed(error) => self.has_stored && !is_taken(error),
-            _ => self.has_stored,
-        }
+    /// Whether anything in the collections may be this stream's; what another file with the same `_id` has is not.
+    fn owns_anything(&self) -> bool {
+        let has_any = self.has_stored || self.has_finished;
+        has_any && !matches!(&self.state, State::Failed(error) if is_taken(error))
     }
 
     /// Sends a group that is complete on its way, unless another one is.
@@ -348,6 +349,7 @@ impl GridFsUploadStream {
         let entropy = self.bucket.database().client().engine().entropy();
         let chunks = self.splitter.take_rest(|| entropy.object_id());
         self.has_stored |= !chunks.is_empty();
+        self.has_finished = true;
         self.file.length = self.splitter.length();
         let (bucket, file) = (self.bucket.clone(), self.file.clone());
         self.work(Step::Finishing, async move {
@@ -358,8 +360,11 @@ impl GridFsUploadStream {
     }
 
     fn take_back(&mut self) {
-        let (bucket, id) = (self.bucket.clone(), self.file.id.clone());
+        let (bucket, id, has_finished) = (self.bucket.clone(), self.file.id.clone(), self.has_finished);
         self.work(Step::Aborting, async move {
+            if has_finished {
+                bucket.files().delete_one(Filter::id(id.clone())).await?;
+            }
             bucket.delete_chunks(&[id]).await?;
             Ok(None)
         });
@@ -402,7 +407,12 @@ impl Drop for GridFsUploadStream {
                 self.owe_chunks(Some(Box::pin(async move { !work.await.is_err_and(|error| is_taken(&error)) })));
             }
             State::Busy(Step::Finishing | Step::Aborting, work) => {
-                self.owe_chunks(Some(Box::pin(async move { work.await.is_err_and(|error| !is_taken(&error)) })));
+                // Whatever becomes of it, there is nothing to be taken back: the file may be there.
+                let ended = async move {
+                    let _there_or_not = work.await;
+                    false
+                };
+                self.owe_chunks(Some(Box::pin(ended)));
             }
             State::Idle | State::Closed | State::Aborted | State::Failed(_) => {}
         }

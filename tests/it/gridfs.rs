@@ -447,6 +447,42 @@ async fn a_cursor_that_the_server_forgets_is_opened_again_where_it_was() {
 }
 
 #[tokio::test]
+async fn an_upload_whose_close_failed_can_be_taken_back_with_the_file() {
+    let set = ReplicaSet::start(1).await.unwrap();
+    let client = Client::with_uri_str(&set.uri()).await.unwrap();
+    let database = client.database("it");
+    let bucket = small_chunks(&database);
+    let mut upload = bucket.open_upload_stream_with_id(1, "file").await.unwrap();
+    upload.write_all(&bytes(25)).await.unwrap();
+    // The file is stored, and its closing fails all the same.
+    let unconfirmed = doc! { "code": 64, "errmsg": "waiting for replication timed out" };
+    let fault = FailPoint::fail_command(["insert"]).skip(1).write_concern_error(unconfirmed);
+    let _guard = set.members()[0].enable(fault).await.unwrap();
+    let error = upload.close().await.unwrap_err();
+    assert!(error.write_concern_error().is_some(), "{error}");
+    assert!(upload.close().await.is_err(), "it stays so");
+    assert_eq!(read(&bucket, 1).await, bytes(25));
+    upload.abort().await.unwrap();
+    assert_eq!((bucket.find_one(doc! {}).await.unwrap(), chunks(&database, 1).await), (None, 0));
+    client.close().await;
+}
+
+#[tokio::test]
+async fn an_upload_is_taken_back_although_connections_break() {
+    let set = ReplicaSet::start(1).await.unwrap();
+    let client = Client::with_uri_str(&set.uri()).await.unwrap();
+    let database = client.database("it");
+    let mut upload = small_chunks(&database).open_upload_stream_with_id(1, "file").await.unwrap();
+    upload.write_all(&bytes(100)).await.unwrap();
+    upload.flush().await.unwrap();
+    let fault = FailPoint::fail_command(["delete"]).times(3).close_connection();
+    let _guard = set.members()[0].enable(fault).await.unwrap();
+    drop(upload);
+    eventually("no chunk is left", async || chunks(&database, 1).await == 0).await;
+    client.close().await;
+}
+
+#[tokio::test]
 async fn a_download_that_is_dropped_leaves_no_cursor() {
     let set = ReplicaSet::start(1).await.unwrap();
     let (recorder, builder) = Recorder::listen(Client::builder().uri(set.uri()));
