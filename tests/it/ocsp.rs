@@ -3,6 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::{
+    future::join_all,
+    stream::{self, StreamExt},
+};
 use mongo_actors::{
     Client,
     bson::doc,
@@ -83,12 +87,10 @@ async fn check(column: Column, rsa: bool, delegated: bool) {
 }
 
 async fn check_all(rsa: bool, delegated: bool) {
-    for column in COLUMNS {
-        // Without a responder it does not matter who signs for it.
-        if column.status.is_some() || !delegated {
-            check(column, rsa, delegated).await;
-        }
-    }
+    // Without a responder it does not matter who signs for it.
+    let columns = COLUMNS.into_iter().filter(|column| column.status.is_some() || !delegated);
+    // Some at a time: they wait for their servers, and for errors, more than they compute.
+    stream::iter(columns).for_each_concurrent(3, |column| check(column, rsa, delegated)).await;
 }
 
 #[tokio::test]
@@ -249,7 +251,7 @@ async fn a_stapled_answer_must_be_in_order() {
     let delegate = authority.issue(CertificateSpec::ocsp_delegate()).unwrap();
     let other = TlsAuthority::new().unwrap().issue(CertificateSpec::ocsp_delegate()).unwrap();
     let good = || OcspAnswer::new(OcspStatus::Good);
-    for (answer, expected) in [
+    let cases = [
         (good(), None),
         (good().signed_by(&delegate), None),
         (good().without_end(Duration::from_secs(60)), None),
@@ -263,19 +265,23 @@ async fn a_stapled_answer_must_be_in_order() {
         (good().with_extension(true), Some("a critical extension that is not known")),
         (good().with_certificate_extension(true), Some("a critical extension that is not known")),
         (good().signed_by(&other), Some("nor by a delegate")),
-    ] {
-        let server = stapling(&authority, true, &answer).await;
-        let outcome = ping(&uri(&server)).await;
-        match expected {
-            None => outcome.unwrap(),
-            Some(expected) => {
-                let text = outcome.unwrap_err().to_string();
-                assert!(text.contains(expected), "{text}");
-                // Stapled answers count even if responders may not be asked, but not if nothing is to be checked.
-                let disabled = ("tlsDisableOCSPEndpointCheck", "true");
-                assert!(ping(&server.uri_with(&[disabled, ("serverSelectionTimeoutMS", "2000")])).await.is_err());
-                ping(&server.uri_with(&[("tlsDisableCertificateRevocationCheck", "true")])).await.unwrap();
-            }
+    ];
+    // All at once: each error takes as long as the selection of a server may.
+    join_all(cases.map(|(answer, expected)| judge_staple(&authority, answer, expected))).await;
+}
+
+async fn judge_staple(authority: &TlsAuthority, answer: OcspAnswer, expected: Option<&str>) {
+    let server = stapling(authority, true, &answer).await;
+    let outcome = ping(&uri(&server)).await;
+    match expected {
+        None => outcome.unwrap(),
+        Some(expected) => {
+            let text = outcome.unwrap_err().to_string();
+            assert!(text.contains(expected), "{text}");
+            // Stapled answers count even if responders may not be asked, but not if nothing is to be checked.
+            let disabled = ("tlsDisableOCSPEndpointCheck", "true");
+            assert!(ping(&server.uri_with(&[disabled, ("serverSelectionTimeoutMS", "2000")])).await.is_err());
+            ping(&server.uri_with(&[("tlsDisableCertificateRevocationCheck", "true")])).await.unwrap();
         }
     }
 }

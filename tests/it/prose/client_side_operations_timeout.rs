@@ -36,10 +36,10 @@ fn is_timeout(error: &Error) -> bool {
 #[tokio::test]
 async fn client_side_operations_timeout_1_the_commands_of_an_insert_share_its_time() {
     let server = Standalone::start().await.unwrap();
-    let (commands, uri) = (Commands::new(), server.uri_with(&[("timeoutMS", "12000")]));
+    let (commands, uri) = (Commands::new(), server.uri_with(&[("timeoutMS", "8000")]));
     let client = Client::builder().uri(uri).command_listener(commands.clone()).build().unwrap();
     let things = client.database("db").collection::<Document>("coll");
-    let fault = FailPoint::fail_command(["insert"]).times(2).block(Duration::from_millis(6010));
+    let fault = FailPoint::fail_command(["insert"]).times(2).block(Duration::from_millis(4010));
     let _guard = server.member().enable(fault).await.unwrap();
     let text = "x".repeat(1_000_000);
     let error = things.insert_many((0..50).map(|id| doc! { "_id": id, "text": &text })).await.unwrap_err();
@@ -193,7 +193,7 @@ async fn client_side_operations_timeout_9_the_end_of_a_session_is_limited() {
         let (client, commands) = client_of(&set, options).await;
         let things = client.database("db").collection::<Document>("coll");
         things.insert_one(doc! {}).timeout(PATIENCE).await.unwrap();
-        let fault = FailPoint::fail_command(["abortTransaction"]).times(1).block(Duration::from_secs(10));
+        let fault = FailPoint::fail_command(["abortTransaction"]).times(1).block(Duration::from_secs(4));
         let guard = set.primary().await.unwrap().enable(fault).await.unwrap();
         let start = client.start_session();
         let mut session = if place == "session" { start.default_timeout(limit) } else { start }.await.unwrap();
@@ -204,7 +204,7 @@ async fn client_side_operations_timeout_9_the_end_of_a_session_is_limited() {
             "call" => session.end_within(limit).await,
             _ => session.end().await,
         }
-        assert!(begun.elapsed() < Duration::from_secs(5), "{place}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(3), "{place}: {:?}", begun.elapsed());
         let aborts = commands.take_named("abortTransaction");
         assert!(aborts[0].command.get("maxTimeMS").is_some(), "{place}");
         guard.disable().await.unwrap();
