@@ -205,6 +205,26 @@ async fn nothing_is_left_of_an_upload_that_is_not_finished() {
 }
 
 #[tokio::test]
+async fn nothing_is_left_of_an_upload_that_goes_with_its_client() {
+    let (observer, database) = client_and_database("gridfs-goes").await;
+    for in_flight in [false, true] {
+        let client = Client::with_uri_str(&shared_set().await.uri()).await.unwrap();
+        let bucket = small_chunks(&client.database(database.name()));
+        let mut upload = bucket.open_upload_stream_with_id(1, "file").await.unwrap();
+        upload.write_all(&bytes(100)).await.unwrap();
+        upload.flush().await.unwrap();
+        assert_eq!(chunks(&database, 1).await, 10);
+        if in_flight {
+            upload.write_all(&bytes(1000)).await.unwrap();
+            let _not_waited_for = tokio::time::timeout(Duration::ZERO, upload.flush()).await;
+        }
+        drop((upload, bucket, client));
+        eventually("no chunk is left", async || chunks(&database, 1).await == 0).await;
+    }
+    observer.close().await;
+}
+
+#[tokio::test]
 async fn an_upload_with_an_id_that_is_taken_leaves_the_file_alone() {
     let (client, database) = client_and_database("gridfs-exists").await;
     let bucket = small_chunks(&database);
