@@ -53,7 +53,7 @@ impl GridFsBucket {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn open_download_stream(&self, id: impl Into<Bson>) -> OpenDownloadStream<'_> {
-        OpenDownloadStream { bucket: self, which: Which::Id(id.into()), timeout: None }
+        OpenDownloadStream { bucket: self, which: Which::Id(id.into()), revision: None, timeout: None }
     }
 
     /// As [`open_download_stream`](Self::open_download_stream), the newest file of a name unless another
@@ -66,16 +66,21 @@ impl GridFsBucket {
     /// # Cancel safety
     /// See [`action`](crate::action).
     pub fn open_download_stream_by_name(&self, filename: impl Into<String>) -> OpenDownloadStream<'_> {
-        OpenDownloadStream { bucket: self, which: Which::Name(filename.into(), Revision::LAST), timeout: None }
+        OpenDownloadStream { bucket: self, which: Which::Name(filename.into()), revision: None, timeout: None }
     }
 
-    async fn look_up(&self, which: Which) -> Result<FilesCollectionDocument> {
+    async fn look_up(&self, which: Which, revision: Option<Revision>) -> Result<FilesCollectionDocument> {
         match which {
+            Which::Id(_) if revision.is_some() => {
+                let reason = "a file that is named by its _id has none: leave it out, or name the file by its name";
+                Err(Error::invalid_argument("revision", reason))
+            }
             Which::Id(id) => {
                 let file = self.find_one(Filter::id(id.clone())).await?;
                 file.ok_or_else(|| no_file(Wanted::Id(id)))
             }
-            Which::Name(name, revision) => {
+            Which::Name(name) => {
+                let revision = revision.unwrap_or_default();
                 let filter = doc! { "filename": &name };
                 let file = self.find_one(filter.clone()).sort(revision.sort()).skip(revision.skip()).await?;
                 if let Some(file) = file {
@@ -94,7 +99,7 @@ impl GridFsBucket {
 #[derive(Clone, Debug)]
 enum Which {
     Id(Bson),
-    Name(String, Revision),
+    Name(String),
 }
 
 /// Opens a file. Made by [`GridFsBucket::open_download_stream`]; awaiting it gives a [`GridFsDownloadStream`].
@@ -103,23 +108,22 @@ enum Which {
 pub struct OpenDownloadStream<'a> {
     pub(super) bucket: &'a GridFsBucket,
     which: Which,
+    revision: Option<Revision>,
     pub(super) timeout: Option<Duration>,
 }
 
 impl OpenDownloadStream<'_> {
-    /// Which of the files of the name: 0 is the oldest, -1 the newest. It has no meaning for a file that is named by its
-    /// `_id`.
+    /// Which of the files of the name: 0 is the oldest, -1 the newest. Default: the newest. A file that is named by its
+    /// `_id` has no revisions, and asking for one is an [`InvalidArgument`](ErrorKind::InvalidArgument).
     pub fn revision(mut self, revision: impl Into<Revision>) -> Self {
-        if let Which::Name(_, wanted) = &mut self.which {
-            *wanted = revision.into();
-        }
+        self.revision = Some(revision.into());
         self
     }
 
     setter!(timeout);
 
     pub(super) async fn open(self, budget: Budget) -> Result<GridFsDownloadStream> {
-        let file = timeout::within(budget, self.bucket.look_up(self.which)).await?;
+        let file = timeout::within(budget, self.bucket.look_up(self.which, self.revision)).await?;
         Ok(GridFsDownloadStream {
             bucket: self.bucket.clone(),
             assembly: Assembly::new(&file, 0),

@@ -180,8 +180,8 @@ pub struct DownloadToStream<'a, D> {
 }
 
 impl<'a, D> DownloadToStream<'a, D> {
-    /// Which of the files of the name: 0 is the oldest, -1 the newest. It has no meaning for a file that is named by its
-    /// `_id`.
+    /// Which of the files of the name: 0 is the oldest, -1 the newest. Default: the newest. A file that is named by its
+    /// `_id` has no revisions, and asking for one is an [`InvalidArgument`](ErrorKind::InvalidArgument).
     pub fn revision(mut self, revision: impl Into<Revision>) -> Self {
         self.download = self.download.revision(revision);
         self

@@ -407,6 +407,8 @@ async fn what_gridfs_cannot_do_is_refused_with_the_remedy() {
     let bucket = database.gridfs_bucket(None);
     let error = bucket.open_upload_stream("file").chunk_size_bytes(0).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidArgument { .. }), "{error}");
+    let error = bucket.open_download_stream(1).revision(0).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidArgument { .. }), "{error}");
     let mut session = client.start_session().await.unwrap();
     session.start_transaction().await.unwrap();
     for error in [

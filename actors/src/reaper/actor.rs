@@ -129,7 +129,7 @@ async fn pay(shared: &Arc<Shared>, debt: Debt) {
             abandon(shared, session, ends, clock::now() + PATIENCE).await;
             drop(done);
         }
-        Debt::Tidy(debt) => tidy(shared, debt, clock::now() + PATIENCE).await,
+        Debt::Tidy(debt) => tidy(shared, debt).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is owed: cursors that are to be killed, sessions that are to be ended.
+//! What is owed: cursors that are to be killed, sessions that are to be ended, uploads that are to be taken back.
 
 use std::{
     fmt,
@@ -90,7 +90,7 @@ impl KillCursors {
 
 /// A command that takes back what was begun and will not be finished. Executing it twice does no harm.
 pub struct Tidy {
-    /// What is still under way, which has to end first. It says whether there is anything to be taken back.
+    /// What is still under way, which has to end first, and does by itself. It says whether there is anything to be taken back.
     pub after: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
     /// The command.
     pub operation: Box<Operation>,
