@@ -215,7 +215,9 @@ impl GridFsDownloadStream {
         Ok(&self.chunk)
     }
 
+    /// Goes on by so many of the bytes that have come, or by all of them if there are fewer.
     pub(super) fn advance(&mut self, count: usize) {
+        let count = count.min(self.chunk.len());
         self.chunk.advance(count);
         self.position += count as u64;
     }

@@ -117,6 +117,10 @@ async fn a_file_can_be_read_from_anywhere() {
     assert_eq!(file.seek(SeekFrom::Current(-1_000)).await.unwrap_err().kind(), io::ErrorKind::InvalidInput);
     file.seek(SeekFrom::Start(1_000)).await.unwrap();
     assert_eq!(file.read(&mut [0; 1]).await.unwrap(), 0, "there is nothing behind the end");
+    file.seek(SeekFrom::Start(3)).await.unwrap();
+    assert_eq!(file.fill_buf().await.unwrap(), &whole[3..10]);
+    file.consume(1_000);
+    assert_eq!(file.position(), 10, "no more can be consumed than there is");
     file.close().await;
 
     let chunks = bucket.open_download_stream(id).await.unwrap();

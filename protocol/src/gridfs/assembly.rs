@@ -17,7 +17,7 @@ pub struct Assembly {
 impl Assembly {
     /// Of a file, from its chunk `first` on.
     pub fn new(file: &FilesCollectionDocument, first: u64) -> Self {
-        Self { length: file.length, chunk_size: file.chunk_size.into(), next: first }
+        Self { length: file.length, chunk_size: file.whole_chunk(), next: first }
     }
 
     /// The number of the chunk that must come next.

@@ -44,13 +44,18 @@ impl FilesCollectionDocument {
 
     /// How many chunks it has.
     pub fn chunks(&self) -> u64 {
-        self.length.div_ceil(u64::from(self.chunk_size))
+        self.length.div_ceil(self.whole_chunk())
     }
 
     /// How many bytes its chunk `n` has.
     pub fn chunk_length(&self, n: u64) -> u64 {
-        let size = u64::from(self.chunk_size);
+        let size = self.whole_chunk();
         self.length.saturating_sub(n.saturating_mul(size)).min(size)
+    }
+
+    /// Bytes of a chunk that is not the last, which are at least one whatever [`chunk_size`](Self::chunk_size) was set to.
+    pub(super) fn whole_chunk(&self) -> u64 {
+        u64::from(self.chunk_size).max(1)
     }
 
     /// The document that is stored.

@@ -180,6 +180,13 @@ fn what_is_no_file_is_told_with_its_fault() {
 }
 
 #[test]
+fn a_file_without_a_size_of_chunks_harms_nobody() {
+    let file = file(3, 0);
+    assert_eq!((file.chunks(), file.chunk_length(0), file.chunk_length(3)), (3, 1, 0));
+    assert!(!Assembly::new(&file, 0).is_complete());
+}
+
+#[test]
 fn revisions_are_counted_from_both_ends() {
     let query = |revision: i32| {
         let revision = Revision::from(revision);
